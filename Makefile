@@ -1,0 +1,31 @@
+# The verbs. `make run` and `make test` do all set-up by themselves.
+.PHONY: setup run test check bench lock
+.DEFAULT_GOAL := run
+
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+	sh tools/setup.sh
+	@touch $(STAMP)
+
+run: setup
+	.venv/bin/sermo serve
+
+test: setup
+	$(PY) -m pytest
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup
+	$(PY) -m benchmarks
+
+# Needs uv. Pins every dependency with its hashes and names no index address.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra dev -o requirements.lock pyproject.toml
