@@ -1,0 +1,87 @@
+"""The on-disk contract: persisted event names, their structs, and how stored bytes become an event.
+
+A name is `thing.happened.N` and is never reused. A field may be added with a default; any other change is a new N with an
+upcaster from the old struct. `tests/domain/golden.json` holds one stored example of every name that was ever written.
+Stored state is JSON (UTF-8), so that an operator can read the log in psql.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from domain import channel, membership, message, name_claim, reading, user
+from domain.decider import Event, State, Unknown
+
+EVENTS: dict[str, type[Event]] = {
+    "user.registered.1": user.UserRegistered,
+    "user.profile_changed.1": user.ProfileChanged,
+    "user.status_text_set.1": user.StatusTextSet,
+    "name.claimed.1": name_claim.NameClaimed,
+    "name.released.1": name_claim.NameReleased,
+    "channel.created.1": channel.ChannelCreated,
+    "channel.renamed.1": channel.ChannelRenamed,
+    "channel.topic_changed.1": channel.TopicChanged,
+    "channel.archived.1": channel.ChannelArchived,
+    "channel.unarchived.1": channel.ChannelUnarchived,
+    "channel.deleted.1": channel.ChannelDeleted,
+    "membership.joined.1": membership.MemberJoined,
+    "membership.left.1": membership.MemberLeft,
+    "membership.removed.1": membership.MemberRemoved,
+    "membership.role_changed.1": membership.RoleChanged,
+    "message.posted.1": message.MessagePosted,
+    "message.edited.1": message.MessageEdited,
+    "message.deleted.1": message.MessageDeleted,
+    "reading.marked_read.1": reading.MarkedRead,
+}
+
+UPCASTERS: dict[str, Callable[[Any], Event]] = {}
+"""Old name -> function from the old struct (which stays in EVENTS) to the current event."""
+
+_NAMES = {kind: name for name, kind in EVENTS.items()}
+_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENTS.items()}
+_encode = msgspec.json.Encoder().encode
+
+_EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
+    **dict.fromkeys((user.UserRegistered, user.ProfileChanged, user.StatusTextSet), user.evolve),
+    **dict.fromkeys((name_claim.NameClaimed, name_claim.NameReleased), name_claim.evolve),
+    **dict.fromkeys(
+        (
+            channel.ChannelCreated,
+            channel.ChannelRenamed,
+            channel.TopicChanged,
+            channel.ChannelArchived,
+            channel.ChannelUnarchived,
+            channel.ChannelDeleted,
+        ),
+        channel.evolve,
+    ),
+    **dict.fromkeys(
+        (membership.MemberJoined, membership.MemberLeft, membership.MemberRemoved, membership.RoleChanged),
+        membership.evolve,
+    ),
+    **dict.fromkeys((message.MessagePosted, message.MessageEdited, message.MessageDeleted), message.evolve),
+    reading.MarkedRead: reading.evolve,
+}
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """The persisted name and the stored state of an event."""
+    return _NAMES[type(event)], _encode(event)
+
+
+def decode(topic: str, state: bytes) -> Event | Unknown:
+    """The event of a stored row; `Unknown` for a name outside the catalogue. Raises `msgspec.DecodeError` for damaged state."""
+    decoder = _DECODERS.get(topic)
+    if decoder is None:
+        return Unknown(topic)
+    event = decoder.decode(state)
+    upcast = UPCASTERS.get(topic)
+    return upcast(event) if upcast is not None else event
+
+
+def evolve(state: State | None, event: Event | Unknown) -> State | None:
+    """The state of a stream after one more event; one of unknown type changes nothing that we know of."""
+    if isinstance(event, Unknown):
+        return state
+    return _EVOLVE[type(event)](state, event)

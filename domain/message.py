@@ -1,0 +1,233 @@
+"""Messages: posted, edited, deleted. One small stream a message; its id is made by the client, and is the key under which a
+resend finds the first one, for ever (promise R2).
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from domain.access import may_govern, may_take_part, may_write
+from domain.channel_state import Role
+from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
+from domain.errors import Forbidden, InvalidId, MessageIdTaken, NotFound
+from domain.ids import membership_id, user_name_id
+from domain.name_claim import NameState
+from domain.text import CONTENT_MAX_CHARACTERS, IMPORTED_CONTENT_MAX_CHARACTERS, check_content
+
+MENTIONS_MAX = 50
+"""Names looked up for one message; a longer list mentions the first 50."""
+
+
+class MessagePosted(Event, frozen=True, kw_only=True):
+    channel_id: UUID
+    author_id: UUID
+    content: str
+    created_at: datetime
+    parent_id: UUID | None = None
+    """The root of the thread, never a reply."""
+    also_to_channel: bool = False
+    """A reply that stands on the channel's page too."""
+    mentions: tuple[UUID, ...] = ()
+    mentions_channel: bool = False
+
+
+class MessageEdited(Event, frozen=True, kw_only=True):
+    channel_id: UUID
+    content: str
+    by: UUID
+    at: datetime
+    mentions: tuple[UUID, ...] = ()
+    mentions_channel: bool = False
+
+
+class MessageDeleted(Event, frozen=True, kw_only=True):
+    channel_id: UUID
+    by: UUID
+    at: datetime
+
+
+MessageEvent = MessagePosted | MessageEdited | MessageDeleted
+
+
+class MessageState(State, frozen=True, kw_only=True):
+    channel_id: UUID
+    author_id: UUID
+    content: str
+    parent_id: UUID | None = None
+    is_deleted: bool = False
+
+
+def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
+    """The state after one more event of the stream."""
+    if isinstance(event, MessagePosted):
+        return MessageState(
+            channel_id=event.channel_id,
+            author_id=event.author_id,
+            content=event.content,
+            parent_id=event.parent_id,
+        )
+    assert state is not None, "a message's first event is its posting"
+    if isinstance(event, MessageEdited):
+        return replace(state, content=event.content)
+    return replace(state, content="", is_deleted=True)
+
+
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_MENTION = re.compile(r"(?<![\w@./])@([\w.-]{1,40})")
+
+
+def mentioned_names(content: str) -> tuple[str, ...]:
+    """The names after `@` outside code, each once, in order. A trailing `.` or `-` ends the sentence, not the name."""
+    if "@" not in content:
+        return ()
+    names = (name.rstrip(".-") for name in _MENTION.findall(_CODE.sub(" ", content)))
+    return tuple(dict.fromkeys(name for name in names if name))[:MENTIONS_MAX]
+
+
+def _name_claims(content: str) -> tuple[UUID, ...]:
+    return tuple(user_name_id(name) for name in mentioned_names(content) if name != "channel")
+
+
+def _resolve(known: Loaded, content: str) -> tuple[tuple[UUID, ...], bool]:
+    """The people mentioned, and whether the channel is."""
+    claims = (known.get(claim_id, NameState) for claim_id in _name_claims(content))
+    people = dict.fromkeys(claim.holder_id for claim in claims if claim and claim.holder_id)
+    return tuple(people), "channel" in mentioned_names(content)
+
+
+class PostMessage(Command, frozen=True, kw_only=True):
+    creates: ClassVar[str | None] = "message_id"
+
+    message_id: UUID
+    channel_id: UUID
+    author_id: UUID
+    content: str
+    at: datetime
+    parent_id: UUID | None = None
+    also_to_channel: bool = False
+    imported: bool = False
+    """From another system: its id is version 8 and its content may be longer."""
+
+    def check(self) -> None:
+        if self.message_id.version != (8 if self.imported else 7):
+            raise InvalidId(field="message_id")
+        check_content(
+            self.content, at_most=IMPORTED_CONTENT_MAX_CHARACTERS if self.imported else CONTENT_MAX_CHARACTERS
+        )
+
+    def needs(self, known: Loaded) -> Needs:
+        facts = _name_claims(self.content)
+        if self.parent_id is not None:
+            facts = (*facts, self.parent_id)
+        mine = membership_id(self.channel_id, self.author_id)
+        return Needs((self.author_id, self.channel_id, mine, self.message_id), facts)
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        may_write(known, self.channel_id, self.author_id)
+        mentions, mentions_channel = _resolve(known, self.content)
+        root_id = self._root(known)
+        posted = MessagePosted(
+            channel_id=self.channel_id,
+            author_id=self.author_id,
+            content=self.content,
+            created_at=self.at,
+            parent_id=root_id,
+            also_to_channel=self.also_to_channel and root_id is not None,
+            mentions=mentions,
+            mentions_channel=mentions_channel,
+        )
+        return (NewEvent(self.message_id, posted, self.channel_id),)
+
+    def _root(self, known: Loaded) -> UUID | None:
+        """A reply to a reply joins its root."""
+        if self.parent_id is None:
+            return None
+        parent = known.get(self.parent_id, MessageState)
+        if parent is None or parent.channel_id != self.channel_id:
+            raise NotFound(f"There is no message {self.parent_id} in this channel.", field="parent_id")
+        return parent.parent_id or self.parent_id
+
+    def repeats(self, first: Recorded, known: Loaded) -> None:
+        event = first.event
+        if not isinstance(event, MessagePosted) or not self._is_same(event, known):
+            raise MessageIdTaken(field="message_id")
+
+    def _is_same(self, event: MessagePosted, known: Loaded) -> bool:
+        if (event.author_id, event.channel_id, event.content) != (self.author_id, self.channel_id, self.content):
+            return False
+        try:
+            root_id = self._root(known)
+        except NotFound:
+            return False
+        return event.parent_id == root_id and event.also_to_channel == (self.also_to_channel and root_id is not None)
+
+
+class EditMessage(Command, frozen=True, kw_only=True):
+    message_id: UUID
+    content: str
+    by: UUID
+    at: datetime
+
+    def check(self) -> None:
+        check_content(self.content)
+
+    def needs(self, known: Loaded) -> Needs:
+        return _with_message(known, self.message_id, self.by, _name_claims(self.content))
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        message = _visible_message(known, self.message_id)
+        may_write(known, message.channel_id, self.by)
+        if message.is_deleted:
+            raise NotFound("The message was deleted.", field="message_id")
+        if message.author_id != self.by:
+            raise Forbidden("A message is edited by its author only.")
+        if message.content == self.content:
+            return ()
+        mentions, mentions_channel = _resolve(known, self.content)
+        edited = MessageEdited(
+            channel_id=message.channel_id,
+            content=self.content,
+            by=self.by,
+            at=self.at,
+            mentions=mentions,
+            mentions_channel=mentions_channel,
+        )
+        return (NewEvent(self.message_id, edited, message.channel_id),)
+
+
+class DeleteMessage(Command, frozen=True, kw_only=True):
+    message_id: UUID
+    by: UUID
+    at: datetime
+
+    def needs(self, known: Loaded) -> Needs:
+        return _with_message(known, self.message_id, self.by)
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        message = _visible_message(known, self.message_id)
+        if message.author_id == self.by:
+            may_take_part(known, message.channel_id, self.by)
+        else:
+            may_govern(known, message.channel_id, self.by, at_least=Role.ADMIN)
+        if message.is_deleted:
+            return ()
+        deleted = MessageDeleted(channel_id=message.channel_id, by=self.by, at=self.at)
+        return (NewEvent(self.message_id, deleted, message.channel_id),)
+
+
+def _with_message(known: Loaded, message_id: UUID, by: UUID, facts: tuple[UUID, ...] = ()) -> Needs:
+    message = known.get(message_id, MessageState)
+    if message is None:
+        return Needs((message_id, by), facts)
+    return Needs((message_id, by, message.channel_id, membership_id(message.channel_id, by)), facts)
+
+
+def _visible_message(known: Loaded, message_id: UUID) -> MessageState:
+    message = known.get(message_id, MessageState)
+    if message is None:
+        raise NotFound(f"There is no message {message_id}, or you may not see it.", field="message_id")
+    return message

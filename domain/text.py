@@ -1,0 +1,57 @@
+"""What text we take: the rules for content, names, topics and passwords, each as a `check_*` that raises `Invalid`.
+
+U+0000 (PostgreSQL cannot store it) and lone surrogates (UTF-8 cannot) are refused in any text.
+"""
+
+import re
+
+from domain.errors import ContentEmpty, ContentTooLong, Invalid
+
+CONTENT_MAX_CHARACTERS = 4_096
+IMPORTED_CONTENT_MAX_CHARACTERS = 65_536
+USERNAME_MAX_CHARACTERS = 40
+CHANNEL_NAME_MAX_CHARACTERS = 80
+DISPLAY_NAME_MAX_CHARACTERS = 80
+TOPIC_MAX_CHARACTERS = 1_000
+STATUS_TEXT_MAX_CHARACTERS = 200
+PASSWORD_MIN_CHARACTERS, PASSWORD_MAX_CHARACTERS = 8, 1_024
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_USERNAME = re.compile(r"[\w.-]+")
+
+
+def check_text(text: str, field: str, *, at_most: int, at_least: int = 0) -> None:
+    """Raise `Invalid` unless `text` can be stored and has `at_least` to `at_most` characters (code points)."""
+    if _UNSTORABLE.search(text):
+        raise Invalid(f"{field} holds U+0000 or a lone surrogate.", field=field)
+    if not at_least <= len(text) <= at_most:
+        raise Invalid(f"{field} must have {at_least} to {at_most} characters.", field=field)
+
+
+def check_content(content: str, *, at_most: int = CONTENT_MAX_CHARACTERS) -> None:
+    """Raise unless `content` can be a message: something to read, at most `at_most` code points."""
+    if len(content) > at_most:
+        raise ContentTooLong(f"A message has at most {at_most} characters.", field="content")
+    if _UNSTORABLE.search(content):
+        raise Invalid("content holds U+0000 or a lone surrogate.", field="content")
+    if not content or content.isspace():
+        raise ContentEmpty(field="content")
+
+
+def check_username(username: str) -> None:
+    """Raise unless 1 to 40 of letters, digits, `.`, `_`, `-`."""
+    check_text(username, "username", at_least=1, at_most=USERNAME_MAX_CHARACTERS)
+    if not _USERNAME.fullmatch(username):
+        raise Invalid("username takes letters, digits, '.', '_' and '-'.", field="username")
+
+
+def check_channel_name(name: str) -> None:
+    """Raise unless 1 to 80 of printable text without outer white space."""
+    check_text(name, "name", at_least=1, at_most=CHANNEL_NAME_MAX_CHARACTERS)
+    if name != name.strip() or not name.isprintable():
+        raise Invalid("name takes printable text without outer white space.", field="name")
+
+
+def check_password(password: str) -> None:
+    """Raise unless 8 to 1,024 characters."""
+    check_text(password, "password", at_least=PASSWORD_MIN_CHARACTERS, at_most=PASSWORD_MAX_CHARACTERS)
