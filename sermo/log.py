@@ -1,0 +1,279 @@
+"""The log in SQL: connections, the append call, and reads. The only file that knows the columns of `stored_events`.
+
+Invariants (architecture: promises R1, R4, R6), each with its test in tests/store/:
+  L1  positions become visible in order: n+1 never before n           (the append lock is held to the commit)
+  L2  positions are dense: refusals and conflicts burn no number      (numbers are assigned after judging)
+  L3  the seqs of a feed are 1, 2, 3 ... in position order            (assigned under the same lock)
+  L4  what is returned as appended is durable                         (one autocommit statement, synchronous_commit on)
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+
+from domain import catalog
+from domain.decider import NewEvent, Recorded
+
+NOTIFY_CHANNEL = "stored_events"
+"""Also the library's channel name, so that its subscriptions are woken by our appends."""
+
+_SETTINGS = (
+    "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s"
+    " -c synchronous_commit=on -c timezone=UTC -c jit=off"
+)
+
+
+async def connect(dsn: str, **options: Any) -> AsyncConnection[tuple[Any, ...]]:
+    """An autocommit connection that cannot wait for ever: lock, statement and idle transactions are limited."""
+    return await AsyncConnection.connect(
+        dsn,
+        autocommit=True,
+        options=_SETTINGS,
+        connect_timeout=5,
+        application_name="sermo",
+        prepare_threshold=0,
+        **options,
+    )
+
+
+class Kind(StrEnum):
+    """What the append function says of a command."""
+
+    APPENDED = "appended"
+    REPEATED = "repeated"
+    KEY_REUSED = "key_reused"
+    EXISTS = "exists"
+    CONFLICT = "conflict"
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """A decided command, ready to be appended."""
+
+    command_id: UUID
+    command_hash: bytes | None
+    relied: Mapping[UUID, int]
+    """Every stream that the decision relied on, with the version seen; 0 = absent."""
+    events: tuple[NewEvent, ...]
+    creates: UUID | None = None
+    """The stream that this command begins: when it has events, the answer is `exists`."""
+    encoded: tuple[tuple[str, bytes], ...] = ()
+    written: frozenset[UUID] = frozenset()
+    size_bytes: int = 0
+
+    @staticmethod
+    def of(
+        command_id: UUID,
+        command_hash: bytes | None,
+        relied: Mapping[UUID, int],
+        events: Sequence[NewEvent],
+        creates: UUID | None,
+    ) -> "Attempt":
+        """Encode the events once, however often the attempt is sent."""
+        encoded = tuple(catalog.encode(new.event) for new in events)
+        return Attempt(
+            command_id,
+            command_hash,
+            relied,
+            tuple(events),
+            creates,
+            encoded,
+            frozenset(new.stream_id for new in events),
+            sum(len(state) for _, state in encoded),
+        )
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one attempt of a batch."""
+
+    kind: Kind
+    events: tuple[Recorded, ...] = ()
+    """Appended or original rows; of `exists` and `key_reused` only the first; of `conflict` none."""
+    moved: UUID | None = None
+    """Of `conflict`: a stream that had moved."""
+
+
+_APPEND = (
+    "select command, outcome, stream_id, stream_version, event_position, feed, seq, recorded, topic, state"
+    ' from sermo_append(%b::uuid[], %b::bytea[], %b::int4[], %b::uuid[], %b::int8[], %b::text[]::"char"[],'
+    " %b::int4[], %b::text[], %b::bytea[], %b::uuid[])"
+)
+
+
+def append_parameters(batch: Sequence[Attempt]) -> tuple[list[Any], ...]:
+    """The arrays of `sermo_append`, in its order."""
+    stream_commands: list[int] = []
+    stream_ids: list[UUID] = []
+    stream_versions: list[int] = []
+    stream_modes: list[str] = []
+    event_streams: list[int] = []
+    event_topics: list[str] = []
+    event_states: list[bytes] = []
+    event_feeds: list[UUID | None] = []
+    for number, attempt in enumerate(batch, 1):
+        places: dict[UUID, int] = {}
+        for stream_id, version in attempt.relied.items():
+            places[stream_id] = len(stream_ids) + 1
+            stream_commands.append(number)
+            stream_ids.append(stream_id)
+            stream_versions.append(version)
+            if stream_id == attempt.creates:
+                stream_modes.append("c")
+            else:
+                stream_modes.append("w" if stream_id in attempt.written else "r")
+        for new, (topic, state) in zip(attempt.events, attempt.encoded, strict=True):
+            event_streams.append(places[new.stream_id])
+            event_topics.append(topic)
+            event_states.append(state)
+            event_feeds.append(new.feed_id)
+    return (
+        [attempt.command_id for attempt in batch],
+        [attempt.command_hash for attempt in batch],
+        stream_commands,
+        stream_ids,
+        stream_versions,
+        stream_modes,
+        event_streams,
+        event_topics,
+        event_states,
+        event_feeds,
+    )
+
+
+async def append(connection: AsyncConnection[Any], batch: Sequence[Attempt]) -> list[Result]:
+    """Append a batch of independent attempts; one result each, in order. When it returns, what was appended is durable.
+
+    Raises `psycopg.Error`: then whether it was done is not known, and the same attempts may be sent again.
+    """
+    cursor = await connection.execute(_APPEND, append_parameters(batch), prepare=True, binary=True)
+    return _results(batch, await cursor.fetchall())
+
+
+def _results(batch: Sequence[Attempt], rows: Iterable[tuple[Any, ...]]) -> list[Result]:
+    outcomes: list[Kind | None] = [None] * len(batch)
+    events: list[list[Recorded]] = [[] for _ in batch]
+    moved: list[UUID | None] = [None] * len(batch)
+    for number, outcome, stream_id, version, position, feed, seq, recorded, topic, state in rows:
+        index = number - 1
+        kind = outcomes[index] = Kind(outcome)
+        if kind is Kind.CONFLICT:
+            moved[index] = stream_id
+            continue
+        event = (
+            batch[index].events[len(events[index])].event
+            if kind is Kind.APPENDED
+            else catalog.decode(topic, bytes(state))
+        )
+        events[index].append(Recorded(position, stream_id, version, event, feed, seq, recorded))
+    results = []
+    for kind_or_none, found, stream_id in zip(outcomes, events, moved, strict=True):
+        assert kind_or_none is not None, "the append function answers every command"
+        results.append(Result(kind_or_none, tuple(found), stream_id))
+    return results
+
+
+_COLUMNS = "notification_id, originator_id, originator_version, topic, state, feed_id, feed_seq, recorded_at"
+
+
+def to_recorded(row: tuple[int, UUID, int, str, bytes, UUID | None, int | None, datetime]) -> Recorded:
+    """A row of `_COLUMNS` as an event."""
+    position, stream_id, version, topic, state, feed_id, seq, recorded_at = row
+    return Recorded(position, stream_id, version, catalog.decode(topic, bytes(state)), feed_id, seq, recorded_at)
+
+
+async def read(connection: AsyncConnection[Any], after: int, limit: int) -> list[Recorded]:
+    """The events after a position, at most `limit`, in order: one range scan of the position index."""
+    cursor = await connection.execute(
+        f"select {_COLUMNS} from stored_events where notification_id > %b order by notification_id limit %b",
+        [after, limit],
+        binary=True,
+    )
+    return [to_recorded(row) for row in await cursor.fetchall()]
+
+
+class FeedRange(msgspec.Struct, frozen=True):
+    """A stretch of one feed: positions `first` to `last`, ends included."""
+
+    feed_id: UUID
+    first: int
+    last: int
+
+
+async def read_feeds(connection: AsyncConnection[Any], ranges: Sequence[FeedRange], limit: int) -> list[Recorded]:
+    """The first `limit` events of these stretches, merged by position: one index scan a stretch, each stopped at `limit`."""
+    cursor = await connection.execute(
+        "select e.* from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last) cross join lateral ("
+        f" select {_COLUMNS} from stored_events where feed_id = r.feed and notification_id between r.first and r.last"
+        " order by notification_id limit %b) as e order by 1 limit %b",
+        [[r.feed_id for r in ranges], [r.first for r in ranges], [r.last for r in ranges], limit, limit],
+        binary=True,
+    )
+    return [to_recorded(row) for row in await cursor.fetchall()]
+
+
+async def read_streams(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> tuple[int, list[Recorded]]:
+    """All events of these streams, each in version order, and the head of the log, from one snapshot."""
+    cursor = await connection.execute(
+        # The head stands in every row and in one row of its own, so that absent streams still tell it.
+        f"with head as (select coalesce(max(notification_id), 0) as head from stored_events)"
+        f" select head, e.* from head left join (select {_COLUMNS} from stored_events"
+        f" where originator_id = any(%b)) as e on true order by e.originator_id, e.originator_version",
+        [list(ids)],
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    return rows[0][0], [to_recorded(row[1:]) for row in rows if row[1] is not None]
+
+
+async def head(connection: AsyncConnection[Any]) -> int:
+    """The last position of the log; 0 when it is empty."""
+    cursor = await connection.execute("select coalesce(max(notification_id), 0) from stored_events")
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def feed_head(connection: AsyncConnection[Any], feed_id: UUID) -> int:
+    """The last seq of a feed; 0 when it has none."""
+    cursor = await connection.execute(
+        "select feed_seq from stored_events where feed_id = %s order by notification_id desc limit 1", [feed_id]
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+async def check_settings(connection: AsyncConnection[Any], *, allow_unsafe: bool = False) -> None:
+    """Raise `psycopg.OperationalError` where the server may lose what it acknowledged."""
+    for setting in ("fsync", "full_page_writes"):
+        cursor = await connection.execute("select current_setting(%s)", [setting])
+        row = await cursor.fetchone()
+        assert row is not None
+        if row[0] != "on" and not allow_unsafe:
+            raise psycopg.OperationalError(
+                f"PostgreSQL runs with {setting}={row[0]}, so a crash would lose acknowledged messages."
+                f" Turn it on, or set SERMO_ALLOW_UNSAFE_POSTGRES=1 for a test."
+            )
+
+
+async def read_command(
+    connection: AsyncConnection[Any], command_id: UUID
+) -> tuple[bytes | None, tuple[Recorded, ...]] | None:
+    """The hash and the rows that a command wrote, or None: two look-ups by index."""
+    cursor = await connection.execute(
+        f"select k.command_hash, e.* from (select notification_id as first, command_hash from stored_events"
+        f" where command_id = %b) as k cross join lateral (select {_COLUMNS} from stored_events"
+        f" where notification_id >= k.first and notification_id < coalesce((select n.notification_id"
+        f" from stored_events n where n.notification_id > k.first and n.command_id is not null"
+        f" order by n.notification_id limit 1), 9223372036854775807) order by notification_id) as e",
+        [command_id],
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    if not rows:
+        return None
+    return rows[0][0], tuple(to_recorded(row[1:]) for row in rows)
