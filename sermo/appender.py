@@ -1,0 +1,176 @@
+"""Group commit: one task a node that packs waiting commands into one append call, one call in flight.
+
+There is no timer: what has queued is sent as soon as the previous call returns, so an idle node adds no delay and a busy
+one batches by itself. Only commands that are independent of each other travel together; the rest wait, in order.
+
+When a connection breaks, whether the batch was done is not known. The same batch, with the same command ids, is sent again
+until each command's deadline: what had been done is answered from the log.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+
+from domain.errors import Overloaded, Unavailable
+from sermo import log
+from sermo.log import Attempt, Kind, Result
+from sermo.tail import Tail
+
+logger = structlog.get_logger()
+
+BATCH_COMMANDS = 256
+BATCH_BYTES = 1_000_000
+WAITING_MAX = 10_000
+"""Commands that may wait; one more is refused as `overloaded`."""
+LOOK_AHEAD = 2_048
+"""How far behind the first waiting command others are looked for that can travel with it."""
+
+
+class _Waiting:
+    __slots__ = ("attempt", "deadline", "expired", "result")
+
+    def __init__(self, attempt: Attempt, deadline: float) -> None:
+        self.attempt = attempt
+        self.deadline = deadline
+        self.expired = False
+        self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+
+def pack(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Take the next batch from the queue: commands that are independent of each other and of all that they overtake."""
+    batch: list[_Waiting] = []
+    kept: list[_Waiting] = []
+    ids: set[UUID] = set()
+    used: set[UUID] = set()
+    written: set[UUID] = set()
+    size_bytes = 0
+    while waiting and len(batch) < BATCH_COMMANDS and len(batch) + len(kept) < LOOK_AHEAD:
+        item = waiting.popleft()
+        attempt = item.attempt
+        streams = attempt.relied.keys()
+        fits = not batch or size_bytes + attempt.size_bytes <= BATCH_BYTES
+        independent = attempt.command_id not in ids and used.isdisjoint(attempt.written) and written.isdisjoint(streams)
+        # One that stays blocks its streams too, so that no later command overtakes it where that could matter.
+        used.update(streams)
+        written.update(attempt.written)
+        if fits and independent:
+            ids.add(attempt.command_id)
+            batch.append(item)
+            size_bytes += attempt.size_bytes
+        else:
+            kept.append(item)
+            if not fits:
+                break
+    waiting.extendleft(reversed(kept))
+    return batch
+
+
+class Appender:
+    """The node's only writer of the log."""
+
+    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection[Any]]], tail: Tail) -> None:
+        self._connect = connect
+        self._tail = tail
+        self._connection: AsyncConnection[Any] | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._in_flight: list[_Waiting] = []
+        self._has_work = asyncio.Event()
+        self.conflicts = 0
+        self.batches = 0
+        self.appended = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return len(self._waiting)
+
+    async def append(self, attempt: Attempt, deadline: float) -> Result:
+        """The attempt's result. Raises `Overloaded`, or `Unavailable` at the deadline (of `time.monotonic`).
+
+        A caller that is cancelled cancels nothing: what waits is still appended.
+        """
+        if len(self._waiting) >= WAITING_MAX:
+            raise Overloaded(retry_after_ms=1_000)
+        item = _Waiting(attempt, deadline)
+        self._waiting.append(item)
+        self._has_work.set()
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
+                return await asyncio.shield(item.result)
+        except TimeoutError:
+            item.expired = True
+            raise Unavailable(retry_after_ms=1_000) from None
+
+    async def run(self) -> None:
+        """Append until cancelled."""
+        try:
+            while True:
+                await self._has_work.wait()
+                self._in_flight = [item for item in pack(self._waiting) if not item.expired]
+                if not self._waiting:
+                    self._has_work.clear()
+                if self._in_flight:
+                    await self._send(self._in_flight)
+                    self._in_flight = []
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
+
+    async def drain(self) -> None:
+        """Wait until nothing waits; new commands must have been stopped before."""
+        while pending := [item.result for item in (*self._in_flight, *self._waiting) if not item.expired]:
+            await asyncio.wait(pending)
+            await asyncio.sleep(0)
+
+    async def _send(self, batch: list[_Waiting]) -> None:
+        delay_s = 0.02
+        while batch:
+            try:
+                if self._connection is None:
+                    self._connection = await self._connect()
+                results = await log.append(self._connection, [item.attempt for item in batch])
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
+                logger.warning("appender.connection_lost", error=str(error).strip(), commands=len(batch))
+                await self._drop_connection()
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 0.5)
+                batch = [item for item in batch if not item.expired and item.deadline > time.monotonic()]
+            except psycopg.Error as error:
+                await self._send_apart(batch, error)
+                return
+            else:
+                self._answer(batch, results)
+                return
+
+    async def _send_apart(self, batch: list[_Waiting], error: psycopg.Error) -> None:
+        """The database refused the call itself: find out whose fault it is, so that one command cannot harm others."""
+        logger.error("appender.call_refused", error=str(error).strip(), commands=len(batch))
+        if len(batch) == 1:
+            if not batch[0].result.done():
+                batch[0].result.set_exception(error)
+            return
+        for item in batch:
+            await self._send([item])
+
+    async def _drop_connection(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    def _answer(self, batch: Sequence[_Waiting], results: Sequence[Result]) -> None:
+        appended = [event for result in results if result.kind is Kind.APPENDED for event in result.events]
+        appended.sort(key=lambda event: event.position)
+        self.batches += 1
+        self.appended += len(appended)
+        self._tail.offer(appended)
+        for item, result in zip(batch, results, strict=True):
+            self.conflicts += result.kind is Kind.CONFLICT
+            if not item.result.done():
+                item.result.set_result(result)

@@ -1,0 +1,230 @@
+"""Carry out a command: load what its decision needs, decide, append, and decide anew when something moved (promise R6).
+
+States sit in a cache that the tail keeps fresh, so a post usually reads nothing from the database. What the append
+function accepts is right whatever the cache held. A refusal, or "nothing to do", is verified by nobody else: made from
+cached states it is made again from the database before it is answered.
+"""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from msgspec.structs import replace
+from psycopg_pool import AsyncConnectionPool
+
+from domain import catalog
+from domain.decider import Command, Loaded, NewEvent, Outcome, Recorded, State
+from domain.errors import Conflict, KeyReused, LastOwner, Refusal, Unavailable
+from domain.membership import LeaveChannel, RemoveMember, SetMember
+from sermo import log
+from sermo.appender import Appender
+from sermo.log import Attempt, Kind, Result
+from sermo.tail import Tail
+
+COMMAND_DEADLINE_S = 5.0
+CACHED_STREAMS = 100_000
+
+FindOwners = Callable[[UUID], Awaitable[Sequence[UUID]]]
+"""The owners of a channel, as good as known; the log verifies the one that is relied on."""
+
+
+class StateCache:
+    """Least recently used states of streams, with their versions; kept fresh by the tail."""
+
+    def __init__(self, capacity: int = CACHED_STREAMS) -> None:
+        self._capacity = capacity
+        self._entries: dict[UUID, tuple[State | None, int]] = {}
+
+    def get(self, stream_id: UUID) -> tuple[State | None, int] | None:
+        """State and version, or None where they are not cached."""
+        entry = self._entries.pop(stream_id, None)
+        if entry is not None:
+            self._entries[stream_id] = entry
+        return entry
+
+    def put(self, stream_id: UUID, state: State | None, version: int) -> None:
+        """Remember what was read from the database."""
+        self._entries.pop(stream_id, None)
+        self._entries[stream_id] = (state, version)
+        if len(self._entries) > self._capacity:
+            del self._entries[next(iter(self._entries))]
+
+    def forget(self, stream_ids: Sequence[UUID]) -> None:
+        """Drop entries that turned out to be old."""
+        for stream_id in stream_ids:
+            self._entries.pop(stream_id, None)
+
+    def clear(self) -> None:
+        """Forget all: the log's history changed."""
+        self._entries.clear()
+
+    def apply(self, events: Sequence[Recorded]) -> None:
+        """The tail's listener: bring the cached streams forward."""
+        for recorded in events:
+            entry = self._entries.get(recorded.stream_id)
+            if entry is None or recorded.version <= entry[1]:
+                continue
+            if recorded.version == entry[1] + 1:
+                self._entries[recorded.stream_id] = (catalog.evolve(entry[0], recorded.event), recorded.version)
+            else:
+                del self._entries[recorded.stream_id]
+
+
+class _View:
+    """What one decision has seen."""
+
+    def __init__(self) -> None:
+        self.states: dict[UUID, State | None] = {}
+        self.versions: dict[UUID, int] = {}
+        self.firsts: dict[UUID, Recorded] = {}
+        self.relied: tuple[UUID, ...] = ()
+        self.head = 0
+        self.is_fresh = True
+        self.loaded = Loaded(self.states)
+
+
+class Executor:
+    """The one way to change anything: implements `domain.decider.Execute`."""
+
+    def __init__(
+        self, appender: Appender, tail: Tail, pool: AsyncConnectionPool[Any], find_owners: FindOwners | None = None
+    ) -> None:
+        self._appender = appender
+        self._tail = tail
+        self._pool = pool
+        self._find_owners = find_owners
+        self.cache = StateCache()
+        tail.listen(self.cache.apply)
+        tail.on_reset(self.cache.clear)
+
+    async def __call__(
+        self, command: Command, *, command_id: UUID | None = None, command_hash: bytes | None = None
+    ) -> Outcome:
+        """See `domain.decider.Execute`."""
+        try:
+            return await self._execute(command, command_id, command_hash)
+        except LastOwner:
+            witnessed = await self._with_witness(command)
+            if witnessed is None:
+                raise
+            return await self._execute(witnessed, command_id, command_hash)
+
+    async def _execute(self, command: Command, command_id: UUID | None, command_hash: bytes | None) -> Outcome:
+        command.check()
+        deadline = time.monotonic() + COMMAND_DEADLINE_S
+        own_id = command_id or uuid.uuid4()
+        fresh = False
+        while time.monotonic() < deadline:
+            view = await self._load(command, fresh=fresh)
+            refusal: Refusal | None = None
+            events: Sequence[NewEvent] = ()
+            try:
+                events = command.decide(view.loaded)
+            except Refusal as raised:
+                refusal = raised
+            if not events:
+                if not view.is_fresh:
+                    fresh = True
+                    continue
+                return await self._nothing_to_append(command, view, refusal, command_id, command_hash)
+            creates = getattr(command, command.creates) if command.creates else None
+            relied = {stream_id: view.versions[stream_id] for stream_id in view.relied}
+            attempt = Attempt.of(own_id, command_hash, relied, events, creates)
+            result = await self._appender.append(attempt, deadline)
+            if result.kind is not Kind.CONFLICT:
+                return self._answer(command, view, result)
+            self.cache.forget(view.relied)
+            fresh = True
+        raise Conflict(retry_after_ms=100)
+
+    def _answer(self, command: Command, view: _View, result: Result) -> Outcome:
+        if result.kind is Kind.KEY_REUSED:
+            raise KeyReused
+        if result.kind is Kind.EXISTS:
+            command.repeats(result.events[0], view.loaded)
+        return Outcome(result.events[-1].position, result.events, result.kind is not Kind.APPENDED)
+
+    async def _nothing_to_append(
+        self,
+        command: Command,
+        view: _View,
+        refusal: Refusal | None,
+        command_id: UUID | None,
+        command_hash: bytes | None,
+    ) -> Outcome:
+        """ "Already done" is answered before any permission is asked; then the refusal, or that it is so."""
+        if command_id is not None:
+            async with self._pool.connection() as connection:
+                known = await log.read_command(connection, command_id)
+            if known is not None:
+                known_hash, events = known
+                if known_hash != command_hash:
+                    raise KeyReused
+                return Outcome(events[-1].position, events, True)
+        if command.creates is not None:
+            first = view.firsts.get(getattr(command, command.creates))
+            if first is not None:
+                command.repeats(first, view.loaded)
+                return Outcome(first.position, (first,), True)
+        if refusal is not None:
+            raise refusal
+        return Outcome(view.head)
+
+    async def _load(self, command: Command, *, fresh: bool) -> _View:
+        """The states that the decision asks for: from the cache and the database, or all from the database."""
+        view = _View()
+        creates = getattr(command, command.creates) if command.creates else None
+        while True:
+            needs = command.needs(view.loaded)
+            view.relied = needs.relied
+            wanted = [s for s in dict.fromkeys((*needs.relied, *needs.facts)) if s not in view.states]
+            if not wanted:
+                return view
+            missing = []
+            for stream_id in wanted:
+                entry = None if fresh else self.cache.get(stream_id)
+                if entry is None and stream_id == creates and not fresh:
+                    entry = (None, 0)  # new, as far as we know; the append function knows
+                if entry is None:
+                    missing.append(stream_id)
+                else:
+                    view.states[stream_id], view.versions[stream_id] = entry
+                    view.is_fresh = False
+            if missing:
+                await self._load_from_database(view, missing)
+
+    async def _load_from_database(self, view: _View, stream_ids: Sequence[UUID]) -> None:
+        try:
+            async with self._pool.connection(timeout=COMMAND_DEADLINE_S) as connection:
+                head, events = await log.read_streams(connection, stream_ids)
+        except (psycopg.OperationalError, OSError) as error:
+            raise Unavailable(retry_after_ms=1_000) from error
+        # Several reads see several moments; what is relied on is verified together by the append function, and a
+        # refusal only needs to have been true at one of them.
+        view.head = max(view.head, head)
+        for stream_id in stream_ids:
+            view.states[stream_id], view.versions[stream_id] = None, 0
+        for recorded in events:
+            view.firsts.setdefault(recorded.stream_id, recorded)
+            view.states[recorded.stream_id] = catalog.evolve(view.states[recorded.stream_id], recorded.event)
+            view.versions[recorded.stream_id] = recorded.version
+        newer = self._tail.recent(head)
+        if newer is None:
+            return  # the tail is far ahead of what was read: it would have to be brought forward by more than is known
+        for stream_id in stream_ids:
+            self.cache.put(stream_id, view.states[stream_id], view.versions[stream_id])
+        self.cache.apply(newer)
+
+    async def _with_witness(self, command: Command) -> Command | None:
+        """The same command with another owner to rely on, where there is one."""
+        if self._find_owners is None or not isinstance(command, LeaveChannel | RemoveMember | SetMember):
+            return None
+        if command.witness_id is not None:
+            return None
+        for owner_id in await self._find_owners(command.channel_id):
+            if owner_id != command.user_id:
+                return replace(command, witness_id=owner_id)
+        return None

@@ -1,0 +1,169 @@
+"""The tail: one task a node that follows the log and hands every event, once and in order, to this node's listeners.
+
+LISTEN, then read from the cursor, then wait. NOTIFY only wakes; a poll every 500 ms makes sure. After a reconnect LISTEN
+comes first again. Positions are dense, so a gap is an alarm, never normal: nothing is passed on, and the tail reads again.
+What this node appended itself is offered without a read, and taken when it is contiguous.
+
+Listeners are plain functions, called in the event loop's thread with each batch; they must not block or raise.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection, sql
+
+from domain.decider import Recorded, Unknown
+from sermo import log
+from sermo.epoch import current_epoch, new_epoch
+
+logger = structlog.get_logger()
+
+POLL_INTERVAL_S = 0.5
+READ_LIMIT = 2_000
+RING_EVENTS = 8_192
+"""How many recent events stay in memory, for seams and for projections that are nearly there. About 1 kB each."""
+
+Listener = Callable[[Sequence[Recorded]], None]
+
+
+class Tail:
+    """Follows the log. `position` is the last event that was handed on."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[AsyncConnection[Any]]], *, lossless_failover: bool = False
+    ) -> None:
+        self._connect = connect
+        self._lossless_failover = lossless_failover
+        self._listeners: list[Listener] = []
+        self._reset_listeners: list[Callable[[], None]] = []
+        self._ring: list[Recorded] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._connection: AsyncConnection[Any] | None = None
+        self.position = 0
+        self.epoch = ""
+        self.unknown_events = 0
+        self.last_contact = time.monotonic()
+        """When the database last answered; a silent stop shows here."""
+
+    def listen(self, listener: Listener) -> None:
+        """Have every batch from now on."""
+        self._listeners.append(listener)
+
+    def on_reset(self, listener: Callable[[], None]) -> None:
+        """Hear when the log's history changed: whatever was known of it is void."""
+        self._reset_listeners.append(listener)
+
+    def recent(self, after: int) -> Sequence[Recorded] | None:
+        """The events after a position up to `self.position`, from memory; None where memory does not reach back so far."""
+        if after >= self.position:
+            return ()
+        if not self._ring or self._ring[0].position > after + 1:
+            return None
+        return self._ring[after + 1 - self._ring[0].position :]
+
+    def offer(self, events: Sequence[Recorded]) -> None:
+        """Take what this node has just appended, if nothing is missing before it; else the next read brings it."""
+        if events and events[0].position == self.position + 1:
+            self._publish(events)
+
+    async def wait_beyond(self, position: int, timeout_s: float) -> bool:
+        """Wait until the tail is past a position; False when the time is over first."""
+        if self.position > position:
+            return True
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((position, future))
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters = [waiter for waiter in self._waiters if waiter[1] is not future]
+        return True
+
+    async def start(self) -> None:
+        """Connect and place the cursor at the head of the log. Raises `psycopg.Error` where there is no database."""
+        self._connection = await self._open()
+        self.epoch = await current_epoch(self._connection, lossless_failover=self._lossless_failover)
+        self.position = await log.head(self._connection)
+
+    async def run(self) -> None:
+        """Follow until cancelled; a lost connection is made again with back-off."""
+        delay_s = 0.05
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = await self._open()
+                    await self._check_history(self._connection)
+                await self._follow(self._connection)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                logger.warning("tail.connection_lost", error=str(error).strip(), position=self.position)
+            finally:
+                if self._connection is not None:
+                    await self._connection.close()
+                    self._connection = None
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, 1.0) if time.monotonic() - self.last_contact > 2 else 0.05
+
+    async def _open(self) -> AsyncConnection[Any]:
+        connection = await self._connect()
+        await connection.execute(sql.SQL("listen {}").format(sql.Identifier(log.NOTIFY_CHANNEL)))
+        return connection
+
+    async def _check_history(self, connection: AsyncConnection[Any]) -> None:
+        epoch = await current_epoch(connection, lossless_failover=self._lossless_failover)
+        head = await log.head(connection)
+        if epoch == self.epoch and head < self.position:
+            logger.critical("tail.log_went_back", head=head, position=self.position)
+            epoch = await new_epoch(connection)
+        if epoch != self.epoch:
+            logger.critical("tail.history_changed", epoch=epoch, head=head, position=self.position)
+            self.epoch, self.position, self._ring = epoch, head, []
+            for listener in self._reset_listeners:
+                listener()
+
+    async def _follow(self, connection: AsyncConnection[Any]) -> None:
+        while True:
+            while True:
+                events = await log.read(connection, self.position, READ_LIMIT)
+                self.last_contact = time.monotonic()
+                # While the read was on its way, this node's own appends may have been offered.
+                self._publish([event for event in events if event.position > self.position])
+                if len(events) < READ_LIMIT:
+                    break
+            await self._wait_for_notify(connection)
+
+    async def _wait_for_notify(self, connection: AsyncConnection[Any]) -> None:
+        """Return when something may be there that was not offered already, or after the poll interval."""
+        end = time.monotonic() + POLL_INTERVAL_S
+        while (left_s := end - time.monotonic()) > 0:
+            async for notify in connection.notifies(timeout=left_s, stop_after=1):
+                last = notify.payload.rpartition(",")[2]
+                # The library's appends notify without a payload that we know.
+                if not last.isdecimal() or int(last) > self.position:
+                    return
+
+    def _publish(self, events: Sequence[Recorded]) -> None:
+        if not events:
+            return
+        if events[0].position != self.position + 1 or events[-1].position != self.position + len(events):
+            logger.critical("tail.gap", expected=self.position + 1, first=events[0].position, last=events[-1].position)
+            raise OSError("the log has a gap: reading again")
+        self._ring += events
+        if len(self._ring) > 2 * RING_EVENTS:
+            del self._ring[:-RING_EVENTS]
+        self.position = events[-1].position
+        self.unknown_events += sum(isinstance(event.event, Unknown) for event in events)
+        for listener in self._listeners:
+            try:
+                listener(events)
+            except Exception:
+                # A listener's fault must not stop the log for the others.
+                logger.exception("tail.listener_failed", listener=repr(listener), position=self.position)
+        for position, future in self._waiters:
+            if position < self.position and not future.done():
+                future.set_result(None)
