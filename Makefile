@@ -26,6 +26,8 @@ check: setup
 bench: setup
 	$(PY) -m benchmarks
 
-# Needs uv. Pins every dependency with its hashes and names no index address.
+# Needs uv. Pins every dependency with its hashes and names no index address. The second is what the image installs.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --extra dev -o requirements.lock pyproject.toml
+	$(COMPILE) --extra dev -o requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock -o requirements-run.lock pyproject.toml

@@ -1,0 +1,3 @@
+"""Registers the fixture plugins; nothing else."""
+
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.server"]

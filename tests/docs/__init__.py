@@ -1,0 +1,1 @@
+"""What the documents and the files for operators claim."""

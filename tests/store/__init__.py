@@ -1,0 +1,1 @@
+"""The event store and the server below it, on a real PostgreSQL."""
