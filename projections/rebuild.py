@@ -1,0 +1,220 @@
+"""Rebuild views from the log while the old ones serve.
+
+A new generation grows in a schema beside the old one, with a checkpoint of its own. When it has caught up, one short
+transaction holds both checkpoints, applies what is left, drops the old schema and gives its name to the new one. Readers
+see the one or the other, never a mixture, and never move backwards. The appends are not touched. An interrupted rebuild
+goes on from its checkpoint.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+
+from domain.decider import Recorded
+from projections.group import VIEWS, ensure_views
+from projections.projection import GROUP, View, apply_batch, ensure_checkpoint, schema_of
+
+Progress = Callable[[int, int], None]
+"""Events applied, and events there are."""
+
+BATCH_EVENTS = 5_000
+REBUILD_LOCK = 6016524
+SWITCH_TRIES = 100
+
+
+class RebuildError(RuntimeError):
+    """A rebuild cannot go on; the text says why."""
+
+
+class ViewStatus(msgspec.Struct, frozen=True):
+    """How far one view is."""
+
+    view: str
+    version: int
+    checkpoint: int
+    head: int
+    lag: int
+    parked: int
+    """Events that the group could not apply, with those held behind them."""
+    rebuilding: int | None
+    """The checkpoint of a generation that is being built."""
+
+
+def views_named(name: str) -> tuple[View, ...]:
+    """The views that a name means. Raises `RebuildError` for one that means none."""
+    if name in ("all", GROUP):
+        return VIEWS
+    found = tuple(view for view in VIEWS if view.name == name)
+    if not found:
+        names = ", ".join(view.name for view in VIEWS)
+        raise RebuildError(f"there is no view {name!r}: choose one of {names}, core or all")
+    return found
+
+
+async def rebuild(
+    connect: Callable[[], Awaitable[AsyncConnection[Any]]],
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    name: str,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Build the view, or the group, anew from the log; returns when the new generation serves.
+
+    Raises `RebuildError`: for an unknown name, for another rebuild under way, or for an event that cannot be applied.
+    """
+    views = views_named(name)
+    async with await connect() as connection:
+        await connection.execute("set synchronous_commit = off")
+        await connection.execute("set statement_timeout = 0")
+        cursor = await connection.execute("select pg_try_advisory_lock(%s)", [REBUILD_LOCK])
+        row = await cursor.fetchone()
+        if not row or not row[0]:
+            raise RebuildError("another rebuild is under way: wait for it, or stop it and begin again")
+        await ensure_views(connection)
+        # Views that were built to different points are brought forward each from its own.
+        for view in views:
+            await _prepare(connection, view)
+        await _catch_up(connection, read, views, progress)
+        await _switch(connection, read, views)
+
+
+def _next(view: View) -> str:
+    return f"{schema_of(view)}_next"
+
+
+def _checkpoint_name(view: View) -> str:
+    return f"{GROUP}:{_next(view)}"
+
+
+async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
+    async with connection.transaction():
+        cursor = await connection.execute("select from pg_namespace where nspname = %s", [_next(view)])
+        if await cursor.fetchone() is None:
+            await connection.execute(f"create schema {_next(view)}")
+            await connection.execute(view.tables(_next(view)), prepare=False)
+            await connection.execute(
+                "delete from notification_tracking where application_name = %s", [_checkpoint_name(view)]
+            )
+        await ensure_checkpoint(connection, _checkpoint_name(view))
+
+
+async def _position(connection: AsyncConnection[Any], name: str) -> int:
+    cursor = await connection.execute(
+        "select notification_id from notification_tracking where application_name = %s", [name]
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+async def _catch_up(
+    connection: AsyncConnection[Any],
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    views: Sequence[View],
+    progress: Progress,
+) -> None:
+    """Bring every view to where the group serves, those that are furthest behind first."""
+    while True:
+        positions = {view.name: await _position(connection, _checkpoint_name(view)) for view in views}
+        goal = await _position(connection, GROUP)
+        behind = min(positions.values())
+        progress(behind, goal)
+        if behind >= goal and len(set(positions.values())) == 1:
+            return
+        together = [view for view in views if positions[view.name] == behind]
+        following = [position for position in positions.values() if position > behind]
+        limit = min([BATCH_EVENTS, *(position - behind for position in following)])
+        batch = await read(behind, limit)
+        if not batch:
+            return
+        await _apply(connection, together, batch, behind)
+
+
+async def _apply(
+    connection: AsyncConnection[Any], views: Sequence[View], batch: Sequence[Recorded], expected: int
+) -> None:
+    async with connection.transaction():
+        for view in views:
+            try:
+                await apply_batch(connection, [(view, _next(view))], _checkpoint_name(view), batch, expected)
+            except psycopg.OperationalError:
+                raise
+            except Exception as error:
+                raise RebuildError(
+                    f"the view {view.name} cannot apply an event of positions {batch[0].position} to"
+                    f" {batch[-1].position}: {type(error).__name__}: {error}"
+                ) from error
+
+
+async def _switch(
+    connection: AsyncConnection[Any],
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    views: Sequence[View],
+) -> None:
+    """Give the new generation the old one's name, at an equal checkpoint."""
+    for _ in range(SWITCH_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute("set local lock_timeout = '500ms'")
+                # From here the group's runner waits with its commit, so its checkpoint stands.
+                cursor = await connection.execute(
+                    "select notification_id from notification_tracking where application_name = %s for update", [GROUP]
+                )
+                row = await cursor.fetchone()
+                assert row is not None, "the group has a checkpoint"
+                await _finish(connection, read, views, row[0])
+                for view in views:
+                    await connection.execute(f"drop schema {schema_of(view)} cascade")
+                    await connection.execute(f"alter schema {_next(view)} rename to {schema_of(view)}")
+                    await connection.execute(
+                        "delete from notification_tracking where application_name = %s", [_checkpoint_name(view)]
+                    )
+                if len(views) == len(VIEWS):
+                    # Everything was applied anew, so nothing is held any more.
+                    await connection.execute("delete from projections.parked_events")
+                    await connection.execute("delete from projections.held_feeds")
+                return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            await asyncio.sleep(0.05)  # a long read holds the old tables: let it finish
+    raise RebuildError("the old tables are in use all the time: the new generation is built, try again to switch")
+
+
+async def _finish(
+    connection: AsyncConnection[Any],
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    views: Sequence[View],
+    goal: int,
+) -> None:
+    position = await _position(connection, _checkpoint_name(views[0]))
+    while position < goal:
+        batch = await read(position, min(BATCH_EVENTS, goal - position))
+        await _apply(connection, views, batch, position)
+        position = batch[-1].position
+
+
+async def status(connection: AsyncConnection[Any]) -> list[ViewStatus]:
+    """How far each view is."""
+    cursor = await connection.execute(
+        "select application_name, notification_id from notification_tracking"
+        " union all select 'head', coalesce(max(notification_id), 0) from stored_events"
+        " union all select 'parked', count(*) from projections.parked_events"
+    )
+    known = dict(await cursor.fetchall())
+    checkpoint, head = known.get(GROUP, 0), known["head"]
+    return [
+        ViewStatus(
+            view.name,
+            view.version,
+            checkpoint,
+            head,
+            head - checkpoint,
+            known["parked"],
+            known.get(_checkpoint_name(view)),
+        )
+        for view in VIEWS
+    ]
+
+
+__all__ = ["RebuildError", "ViewStatus", "ensure_views", "rebuild", "status", "views_named"]

@@ -1,0 +1,233 @@
+"""The runner of the core group: applies the log to the views, batch by batch, and knows how far they are.
+
+One owner a database, by a session lock that only saves work; the checkpoint's compare-and-set is what makes two owners
+harmless. The others follow the checkpoint while somebody waits for it.
+
+An event that cannot be applied is tried again, found by halving its batch, parked with its error, and with it every later
+event of its feed; the other feeds go on. `sermo projections status` and the log say so.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+
+from domain.decider import Recorded, Unknown
+from projections.group import VIEWS, ensure_views
+from projections.projection import GROUP, Fenced, Hole, View, apply_batch, schema_of
+
+logger = structlog.get_logger()
+
+Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
+Read = Callable[[int, int], Awaitable[Sequence[Recorded]]]
+"""The events after a position, at most so many, in order."""
+
+BATCH_EVENTS = 2_000
+OWNER_LOCK = 6016523
+FOLLOW_INTERVAL_S = 0.005
+"""How often the checkpoint of another owner is looked at while somebody waits."""
+OWNERSHIP_INTERVAL_S = 1.0
+TRIES = 3
+
+
+class GroupRunner:
+    """Applies the log to the views of one database, or follows who does."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        read: Read,
+        wait: Callable[[int], Awaitable[object]],
+        *,
+        views: Sequence[View] = VIEWS,
+    ) -> None:
+        self._connect = connect
+        self._read = read
+        self._wait = wait
+        self._views = [(view, schema_of(view)) for view in views]
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._has_waiters = asyncio.Event()
+        self._held: set[UUID] = set()
+        self.position = 0
+        """The checkpoint, as known here: the views are at least so far."""
+        self.is_owner = False
+        self.last_progress = time.monotonic()
+        self.parked = 0
+
+    async def wait_for(self, position: int, timeout_s: float) -> bool:
+        """Wait until the views are at `position`; False when the time is over first."""
+        if self.position >= position:
+            return True
+        if timeout_s <= 0:
+            return False
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((position, future))
+        self._has_waiters.set()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._waiters = [waiter for waiter in self._waiters if waiter[1] is not future]
+        return True
+
+    async def run(self) -> None:
+        """Run until cancelled; a lost connection is made again with back-off."""
+        delay_s = 0.05
+        while True:
+            began = time.monotonic()
+            try:
+                connection = await self._connect()
+                async with connection:
+                    # Rows and checkpoint commit together, so a crash can only take both back: the log is the truth, and
+                    # waiting for the disk here would only slow down those who wait for the log.
+                    await connection.execute("set synchronous_commit = off")
+                    self._publish(await ensure_views(connection))
+                    await self._own(connection)
+            except Fenced as error:
+                logger.warning("views.fenced", error=str(error))
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+                logger.warning("views.connection_lost", error=str(error).strip(), position=self.position)
+            except Exception:
+                logger.exception("views.failed", position=self.position)
+            finally:
+                self.is_owner = False
+            delay_s = 0.05 if time.monotonic() - began > 5 else min(delay_s * 2, 1.0)
+            await asyncio.sleep(delay_s)
+
+    async def _own(self, connection: AsyncConnection[Any]) -> None:
+        while not await _try_lock(connection):
+            await self._follow(connection, OWNERSHIP_INTERVAL_S)
+        self.is_owner = True
+        self._held = await _held_feeds(connection)
+        position = await _checkpoint(connection)
+        while True:
+            self._publish(position)
+            batch = await self._read(position, BATCH_EVENTS)
+            if not batch:
+                await self._wait(position)
+                continue
+            await self._apply(connection, batch, position)
+            position = batch[-1].position
+
+    async def _follow(self, connection: AsyncConnection[Any], for_s: float) -> None:
+        """Know how far another owner is: often while somebody waits, else now and then."""
+        end = time.monotonic() + for_s
+        while (left_s := end - time.monotonic()) > 0:
+            self._publish(await _checkpoint(connection))
+            if self._waiters:
+                await asyncio.sleep(FOLLOW_INTERVAL_S)
+                continue
+            self._has_waiters.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._has_waiters.wait()
+            except TimeoutError:
+                return
+
+    def _publish(self, position: int) -> None:
+        if position > self.position:
+            self.last_progress = time.monotonic()
+        self.position = position
+        for wanted, future in self._waiters:
+            if wanted <= position and not future.done():
+                future.set_result(None)
+
+    # Applying, and what cannot be applied
+
+    async def _apply(self, connection: AsyncConnection[Any], batch: Sequence[Recorded], expected: int) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                await apply_batch(connection, self._views, GROUP, self._without_held(batch), expected)
+            except (Fenced, Hole, psycopg.OperationalError, psycopg.InterfaceError):
+                raise
+            except Exception as error:
+                if len(batch) > 1:
+                    middle = len(batch) // 2
+                    await self._apply(connection, batch[:middle], expected)
+                    await self._apply(connection, batch[middle:], batch[middle - 1].position)
+                    return
+                if attempt == TRIES:
+                    await self._park(connection, batch[0], expected, error)
+                    return
+                await asyncio.sleep(0.05 * 2**attempt)
+            else:
+                await self._note_held(connection, batch)
+                return
+
+    def _without_held(self, batch: Sequence[Recorded]) -> Sequence[Recorded]:
+        """Events of feeds that are held pass as unknown, so that the checkpoint moves over them."""
+        if not self._held:
+            return batch
+        return [_hidden(recorded) if recorded.feed_id in self._held else recorded for recorded in batch]
+
+    async def _note_held(self, connection: AsyncConnection[Any], batch: Sequence[Recorded]) -> None:
+        held = [recorded for recorded in batch if recorded.feed_id in self._held]
+        for recorded in held:
+            await _insert_parked(connection, recorded, "its feed is held")
+        self.parked += len(held)
+
+    async def _park(
+        self, connection: AsyncConnection[Any], recorded: Recorded, expected: int, error: Exception
+    ) -> None:
+        logger.critical(
+            "views.parked",
+            position=recorded.position,
+            feed_id=str(recorded.feed_id),
+            error=f"{type(error).__name__}: {error}",
+        )
+        async with connection.transaction():
+            await _insert_parked(connection, recorded, f"{type(error).__name__}: {error}")
+            if recorded.feed_id is not None:
+                await connection.execute(
+                    "insert into projections.held_feeds (feed_id, since) values (%s, %s) on conflict do nothing",
+                    [recorded.feed_id, recorded.position],
+                )
+            await apply_batch(connection, self._views, GROUP, [_hidden(recorded)], expected)
+        if recorded.feed_id is not None:
+            self._held.add(recorded.feed_id)
+        self.parked += 1
+
+
+def _hidden(recorded: Recorded) -> Recorded:
+    return Recorded(
+        recorded.position,
+        recorded.stream_id,
+        recorded.version,
+        Unknown("held"),
+        recorded.feed_id,
+        recorded.seq,
+        recorded.recorded_at,
+    )
+
+
+async def _insert_parked(connection: AsyncConnection[Any], recorded: Recorded, error: str) -> None:
+    await connection.execute(
+        "insert into projections.parked_events (position, feed_id, error) values (%s, %s, %s) on conflict do nothing",
+        [recorded.position, recorded.feed_id, error[:1_000].replace("\0", "")],
+    )
+
+
+async def _held_feeds(connection: AsyncConnection[Any]) -> set[UUID]:
+    cursor = await connection.execute("select feed_id from projections.held_feeds")
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def _try_lock(connection: AsyncConnection[Any]) -> bool:
+    cursor = await connection.execute("select pg_try_advisory_lock(%s)", [OWNER_LOCK])
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def _checkpoint(connection: AsyncConnection[Any]) -> int:
+    cursor = await connection.execute(
+        "select notification_id from notification_tracking where application_name = %s", [GROUP]
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else 0

@@ -1,0 +1,312 @@
+"""The timeline: every message, a channel's page by seq, one message by id, and the counts of replies.
+
+A channel's page holds its roots, and the replies also sent to the channel. A deleted message keeps its place; its content
+is empty.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain.decider import Recorded
+from domain.message import MessageDeleted, MessageEdited, MessagePosted
+from projections.projection import POSITION, Write, may_see
+
+name = "timeline"
+version = 1
+
+
+def tables(schema: str) -> str:
+    """See `View.tables`."""
+    return f"""
+        create table {schema}.messages (
+            message_id uuid primary key, channel_id uuid not null, seq bigint not null, position bigint not null,
+            author_id uuid not null, content text not null, created_at timestamptz not null,
+            edited_at timestamptz, deleted_at timestamptz, parent_id uuid, also_to_channel bool not null,
+            mentions text not null default '', mentions_channel bool not null,
+            reply_count int not null default 0, last_reply_at timestamptz
+        );
+        -- A page by seq, with its deleted messages.
+        create unique index messages_page on {schema}.messages (channel_id, seq)
+            where parent_id is null or also_to_channel;
+        -- The replies of a root by seq.
+        create unique index messages_replies on {schema}.messages (parent_id, seq) where parent_id is not null;
+        -- Counting what is unread, without a look at the table.
+        create index messages_unread on {schema}.messages (channel_id, seq) include (author_id)
+            where (parent_id is null or also_to_channel) and deleted_at is null;
+        create index messages_unread_replies on {schema}.messages (parent_id, seq) include (author_id)
+            where parent_id is not null and deleted_at is null;
+        -- The few that mention everybody.
+        create index messages_mentions_channel on {schema}.messages (channel_id, seq)
+            where mentions_channel and deleted_at is null;
+    """
+
+
+class _New:
+    __slots__ = ("content", "deleted_at", "edited_at", "event", "mentions", "mentions_channel", "recorded")
+
+    def __init__(self, recorded: Recorded, event: MessagePosted) -> None:
+        self.recorded, self.event = recorded, event
+        self.content, self.mentions, self.mentions_channel = event.content, event.mentions, event.mentions_channel
+        self.edited_at: datetime | None = None
+        self.deleted_at: datetime | None = None
+
+
+def _to_text(ids: Sequence[UUID]) -> str:
+    """Ids in one text: arrays of arrays cannot be given to `unnest`."""
+    return ",".join(map(str, ids))
+
+
+def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
+    """See `View.fold`. What is posted in the batch is edited and deleted in memory; older messages are updated."""
+    posted: dict[UUID, _New] = {}
+    edited: dict[UUID, MessageEdited] = {}
+    deleted: dict[UUID, datetime] = {}
+    replies: dict[UUID, tuple[int, datetime]] = {}
+    for recorded in batch:
+        event = recorded.event
+        if isinstance(event, MessagePosted):
+            posted[recorded.stream_id] = _New(recorded, event)
+            if event.parent_id is not None:
+                replies[event.parent_id] = (replies.get(event.parent_id, (0,))[0] + 1, event.created_at)
+        elif isinstance(event, MessageEdited):
+            new = posted.get(recorded.stream_id)
+            if new is None:
+                edited[recorded.stream_id] = event
+            else:
+                new.content, new.edited_at = event.content, event.at
+                new.mentions, new.mentions_channel = event.mentions, event.mentions_channel
+        elif isinstance(event, MessageDeleted):
+            deleted[recorded.stream_id] = event.at
+            edited.pop(recorded.stream_id, None)
+            new = posted.get(recorded.stream_id)
+            if new is not None:
+                new.content, new.deleted_at, new.mentions, new.mentions_channel = "", event.at, (), False
+    return [
+        *_inserts(schema, posted),
+        *_edits(schema, edited),
+        *_replies(schema, replies),
+        *_deletions(schema, deleted, posted),
+    ]
+
+
+def _inserts(schema: str, posted: dict[UUID, _New]) -> list[Write]:
+    if not posted:
+        return []
+    rows = [
+        (
+            message_id,
+            new.event.channel_id,
+            new.recorded.seq,
+            new.recorded.position,
+            new.event.author_id,
+            new.content,
+            new.event.created_at,
+            new.edited_at,
+            new.deleted_at,
+            new.event.parent_id,
+            new.event.also_to_channel,
+            _to_text(new.mentions),
+            new.mentions_channel,
+        )
+        for message_id, new in posted.items()
+    ]
+    statement = (
+        f"insert into {schema}.messages (message_id, channel_id, seq, position, author_id, content, created_at,"
+        " edited_at, deleted_at, parent_id, also_to_channel, mentions, mentions_channel) select * from unnest("
+        "%b::uuid[], %b::uuid[], %b::int8[], %b::int8[], %b::uuid[], %b::text[], %b::timestamptz[],"
+        " %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::bool[], %b::text[], %b::bool[])"
+    )
+    return [(statement, [list(column) for column in zip(*rows, strict=True)])]
+
+
+def _edits(schema: str, edited: dict[UUID, MessageEdited]) -> list[Write]:
+    if not edited:
+        return []
+    events = edited.values()
+    statement = (
+        f"update {schema}.messages m set content = u.content, edited_at = u.at, mentions = u.mentions,"
+        " mentions_channel = u.everybody from unnest(%b::uuid[], %b::text[], %b::timestamptz[], %b::text[], %b::bool[])"
+        " as u(id, content, at, mentions, everybody) where m.message_id = u.id"
+    )
+    parameters = [
+        list(edited),
+        [e.content for e in events],
+        [e.at for e in events],
+        [_to_text(e.mentions) for e in events],
+        [e.mentions_channel for e in events],
+    ]
+    return [(statement, parameters)]
+
+
+def _replies(schema: str, replies: dict[UUID, tuple[int, datetime]]) -> list[Write]:
+    if not replies:
+        return []
+    statement = (
+        f"update {schema}.messages m set reply_count = m.reply_count + u.more, last_reply_at = u.at"
+        " from unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) as u(id, more, at) where m.message_id = u.id"
+    )
+    return [(statement, [list(replies), [r[0] for r in replies.values()], [r[1] for r in replies.values()]])]
+
+
+def _deletions(schema: str, deleted: dict[UUID, datetime], posted: dict[UUID, _New]) -> list[Write]:
+    if not deleted:
+        return []
+    older = {message_id: at for message_id, at in deleted.items() if message_id not in posted}
+    writes: list[Write] = []
+    if older:
+        statement = (
+            f"update {schema}.messages m set content = '', deleted_at = u.at, mentions = '', mentions_channel = false"
+            " from unnest(%b::uuid[], %b::timestamptz[]) as u(id, at) where m.message_id = u.id"
+        )
+        writes.append((statement, [list(older), list(older.values())]))
+    # Every deleted message was counted once, and is deleted once. The newest reply that is left tells the time.
+    statement = (
+        f"update {schema}.messages m set reply_count = m.reply_count - d.fewer, last_reply_at = ("
+        f" select r.created_at from {schema}.messages r where r.parent_id = m.message_id and r.deleted_at is null"
+        f" order by r.seq desc limit 1) from (select parent_id, count(*) as fewer from {schema}.messages"
+        " where message_id = any(%b) and parent_id is not null group by parent_id) as d where m.message_id = d.parent_id"
+    )
+    writes.append((statement, [list(deleted)]))
+    return writes
+
+
+class MessageRow(msgspec.Struct, frozen=True):
+    message_id: UUID
+    channel_id: UUID
+    seq: int
+    author_id: UUID
+    content: str
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    parent_id: UUID | None
+    also_to_channel: bool
+    mentions: tuple[UUID, ...]
+    mentions_channel: bool
+    reply_count: int
+    last_reply_at: datetime | None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Messages in seq order."""
+
+    messages: list[MessageRow]
+    has_more_before: bool
+    has_more_after: bool
+    position: int
+
+
+COLUMNS = (
+    "t.message_id, t.channel_id, t.seq, t.author_id, t.content, t.created_at, t.edited_at, t.deleted_at, t.parent_id,"
+    " t.also_to_channel, t.mentions, t.mentions_channel, t.reply_count, t.last_reply_at"
+)
+_MENTIONS = 10
+
+
+def to_row(columns: Sequence[Any]) -> MessageRow:
+    """A row of `COLUMNS`."""
+    values = list(columns)
+    values[_MENTIONS] = tuple(UUID(text) for text in values[_MENTIONS].split(",")) if values[_MENTIONS] else ()
+    return MessageRow(*values)
+
+
+def _window(where: str) -> str:
+    """Up to `limit` rows of this order before and after a seq: two ranges of one index, each stopped at its limit.
+
+    `older` is how many wanted rows lie at or before `pivot`, `newer` how many after.
+    """
+    return (
+        f"(select t.* from timeline_v1.messages t where {where} and t.seq < %(pivot)b order by t.seq desc"
+        f" limit %(older)b) union all (select t.* from timeline_v1.messages t where {where} and t.seq >= %(pivot)b"
+        f" order by t.seq limit %(newer)b)"
+    )
+
+
+_ON_PAGE = "t.channel_id = %(target)b and (t.parent_id is null or t.also_to_channel)"
+_IN_THREAD = "t.parent_id = %(target)b"
+_LAST = 2**62
+
+
+async def read_window(
+    connection: AsyncConnection[Any],
+    *,
+    is_thread: bool,
+    target: UUID,
+    for_user: UUID,
+    before: int | None,
+    after: int | None,
+    around: int | None,
+    limit: int,
+) -> Page | None:
+    """A part of a page or of a thread, newest without a seq; None where the person may not see it.
+
+    Index `messages_page` or `messages_replies`; at most limit + 2 rows.
+    """
+    if after is not None:
+        pivot, older, newer = after + 1, 0, limit
+    elif around is not None:
+        pivot, older, newer = around, limit // 2, limit - limit // 2
+    else:
+        pivot, older, newer = before if before is not None else _LAST, limit, 0
+    where = _IN_THREAD if is_thread else _ON_PAGE
+    channel = (
+        "(select root.channel_id from timeline_v1.messages root where root.message_id = %(target)b)"
+        if is_thread
+        else "%(target)b"
+    )
+    cursor = await connection.execute(
+        f"select seen.position, seen.yes, {COLUMNS} from (select {POSITION} as position,"
+        f" {may_see(channel, '%(me)b')} as yes) as seen left join lateral ({_window(where)}) as t on seen.yes"
+        " order by t.seq",
+        {"target": target, "me": for_user, "pivot": pivot, "older": older + 1, "newer": newer + 1},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    position, may = rows[0][0] or 0, rows[0][1]
+    if not may:
+        return None
+    found = [to_row(row[2:]) for row in rows if row[2] is not None]
+    earlier = [row for row in found if row.seq < pivot]
+    later = [row for row in found if row.seq >= pivot]
+    kept = earlier[len(earlier) - older if len(earlier) > older else 0 :] + later[:newer]
+    return Page(kept, len(earlier) > older, len(later) > newer, position)
+
+
+async def page(
+    connection: AsyncConnection[Any],
+    channel_id: UUID,
+    for_user: UUID,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    limit: int = 50,
+) -> Page | None:
+    """A part of the channel's page; None where the person may not see the channel."""
+    return await read_window(
+        connection,
+        is_thread=False,
+        target=channel_id,
+        for_user=for_user,
+        before=before,
+        after=after,
+        around=around,
+        limit=limit,
+    )
+
+
+async def message(connection: AsyncConnection[Any], message_id: UUID, for_user: UUID) -> MessageRow | None:
+    """One message that the person may see. One row by primary key."""
+    cursor = await connection.execute(
+        f"select {COLUMNS} from timeline_v1.messages t where t.message_id = %(id)b"
+        f" and {may_see('t.channel_id', '%(me)b')}",
+        {"id": message_id, "me": for_user},
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return to_row(row) if row is not None else None
