@@ -1,0 +1,27 @@
+"""Who is asking: the one thing that `api` and `ws` know of a person before anything is decided."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """A person who has shown a valid token or ticket."""
+
+    user_id: UUID
+    expires_at: datetime
+    """When the access token ends; a connection asks for a new one then."""
+
+
+class Auth(Protocol):
+    """Tells who is asking. Safe to call from any task of the event loop."""
+
+    async def authenticate(self, token: str) -> Principal:
+        """The bearer of an access token. Raises `Unauthenticated` or `TokenExpired`. Cost: no I/O but for a new signing key."""
+        ...
+
+    async def redeem_ticket(self, ticket: str) -> Principal:
+        """The owner of a ticket, which is used up by this. Raises `Unauthenticated`. Cost: one statement."""
+        ...

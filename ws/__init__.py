@@ -1,0 +1,11 @@
+"""The resumable socket (docs/protocol.md). Commands come in and are acknowledged after their commit; the log goes out.
+
+transport.py   the one file that touches uvicorn: frames as ready bytes, close, back-pressure
+frames.py      what the frames look like: client frames in, events and control frames out
+session.py     one connection's protocol without I/O: frames and ticks in, effects out
+recovery.py    what a person follows when, and which stretches of the log that makes: pure
+hub.py         which live connections follow which feed; encodes a frame once and hands it to all
+connection.py  one connection with its I/O: catch-up from the log, the seam to live, commands in order
+route.py       the endpoint and the ticker
+ports.py       what the socket needs of the program
+"""

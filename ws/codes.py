@@ -1,0 +1,32 @@
+"""Close codes, with what the client should do. The range alone says it: 40xx mend something first, 41xx come back after the
+delay in the reason, 42xx come back at once.
+"""
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    UNSUPPORTED = 1003
+    TOO_BIG = 1009
+    ACCESS_DENIED = 4001
+    UNAUTHENTICATED = 4002
+    TOKEN_EXPIRED = 4003
+    BAD_FRAMES = 4010
+    OVERLOADED = 4102
+    TOO_SLOW = 4201
+
+
+ADVICE = {
+    CloseCode.NORMAL: "nothing: it is over",
+    CloseCode.GOING_AWAY: "come back after a moment (the reason names the delay) and resume",
+    CloseCode.UNSUPPORTED: "mend the client: frames are text, each a JSON object",
+    CloseCode.TOO_BIG: "mend the client: a frame has at most 64 KiB",
+    CloseCode.ACCESS_DENIED: "do not retry",
+    CloseCode.UNAUTHENTICATED: "get a new token first",
+    CloseCode.TOKEN_EXPIRED: "refresh the token first",
+    CloseCode.BAD_FRAMES: "stop: mend the client",
+    CloseCode.OVERLOADED: "come back after the delay in the reason and resume",
+    CloseCode.TOO_SLOW: "come back at once and resume",
+}

@@ -1,0 +1,25 @@
+"""The socket's limits, each with its unit, and why it is what it is."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    frame_max_bytes: int = 65_536
+    """Of a client frame; larger ones close with 1009. A message of 4,096 characters escaped as JSON fits."""
+    outbox_max_bytes: int = 1_048_576
+    """Unsent bytes of one connection; beyond it the connection becomes a reader of the log."""
+    no_progress_s: float = 30.0
+    """A connection whose unsent bytes do not shrink for so long is closed with 4201."""
+    connect_timeout_s: float = 10.0
+    resync_timeout_s: float = 60.0
+    """From `resync_required` to the next `connect`."""
+    heartbeat_interval_s: float = 20.0
+    expiry_grace_s: float = 30.0
+    """A token may be renewed on a living connection until so long after it expired."""
+    bad_frames_per_minute: int = 100
+    commands_waiting_max: int = 1_000
+    """Of one connection; one more is answered `overloaded`."""
+    catch_up_page: int = 500
+    """Events read from the log at once for one connection that catches up."""
+    batch_max_frames: int = 256
+    batch_max_bytes: int = 65_536

@@ -1,0 +1,121 @@
+"""The one adapter to uvicorn: its WebSocket protocol, opened for ready frames, prompt closing and back-pressure.
+
+A server frame is not masked, so its bytes are the same for every receiver: it is built once and written to each
+transport. uvicorn's own `send` encodes for each.
+"""
+
+import asyncio
+import struct
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+EXTENSION = "sermo.transport"
+_LINGER_S = 5.0
+
+
+def to_wire(payload: bytes) -> bytes:
+    """An unmasked text frame, final (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
+
+
+class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol; puts itself into the scope for `Outbox`."""
+
+    _discarding = False
+
+    def handle_connect(self, event: Any) -> None:
+        """Accept, and let the application write to the transport."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions[EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client, unless it was told that they are not wanted."""
+        if not self._discarding:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Tell what was wrong, and read on for a while.
+
+        Closing with bytes unread would reset the connection, and a client in the midst of a huge frame would never see
+        the close code.
+        """
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._linger()
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Close although the client does not read: what is unsent is dropped with the connection."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        try:
+            self.conn.send_close(code, reason)
+        except InvalidState:
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _linger(self) -> None:
+        self._discarding = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.loop.call_later(_LINGER_S, self.transport.close)
+
+
+class Outbox:
+    """What goes to one client. Bounded: `is_full` says when no more should be written."""
+
+    def __init__(self, protocol: SermoWebSocketProtocol, max_bytes: int) -> None:
+        self._protocol = protocol
+        self._transport: asyncio.Transport = protocol.transport
+        self._max_bytes = max_bytes
+
+    @property
+    def is_open(self) -> bool:
+        """Whether writing still has a meaning."""
+        return not (self._protocol.close_sent or self._protocol.disconnected or self._transport.is_closing())
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the client has not taken yet, without the kernel's buffers."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client is behind."""
+        return self._transport.get_write_buffer_size() > self._max_bytes
+
+    def write(self, wire: bytes) -> None:
+        """Write a ready frame; never blocks. Does nothing when the connection is over."""
+        if self.is_open:
+            self._transport.write(wire)
+
+    async def drained(self, no_progress_s: float) -> bool:
+        """Wait until the client has taken most of it; False when it takes nothing for so long."""
+        while self.is_open and not self._protocol.writable.is_set():
+            before = self.unsent_bytes
+            try:
+                async with asyncio.timeout(no_progress_s):
+                    await self._protocol.writable.wait()
+            except TimeoutError:
+                if self.unsent_bytes >= before:
+                    return False
+        return True
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the connection with this code."""
+        self._protocol.close_now(code, reason)
