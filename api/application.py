@@ -1,0 +1,87 @@
+"""The Litestar application: the resources under /v1, health, and the documents."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler
+
+from api import accounts, channels, docs, health, members, messages, mine, people, problems
+from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
+from api.services import Services
+
+_PRIVATE = {"Cache-Control": "no-store"}
+"""What is answered is for one person, and tokens must not lie in a cache (RFC 6750 section 5.3)."""
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def routes() -> list[ControllerRouterHandler]:
+    """Every route handler of the HTTP side."""
+    public = Router(
+        "/v1",
+        route_handlers=[accounts.register, accounts.login, accounts.refresh, accounts.logout],
+        before_request=read_strictly,
+        response_headers=_PRIVATE,
+    )
+    private = Router(
+        "/v1",
+        route_handlers=[
+            accounts.create_ticket,
+            people.get_me,
+            people.change_me,
+            people.find_users,
+            people.get_user,
+            channels.create_channel,
+            channels.create_direct,
+            channels.find_channels,
+            channels.get_channel,
+            channels.change_channel,
+            channels.delete_channel,
+            channels.archive_channel,
+            channels.unarchive_channel,
+            members.join_channel,
+            members.leave_channel,
+            members.list_members,
+            members.set_member,
+            members.remove_member,
+            messages.post_message,
+            messages.page_messages,
+            messages.get_message,
+            messages.edit_message,
+            messages.delete_message,
+            messages.page_replies,
+            messages.mark_channel_read,
+            messages.mark_thread_read,
+            mine.my_channels,
+            mine.my_unread,
+        ],
+        guards=[authenticated],
+        before_request=read_strictly,
+        response_headers=_PRIVATE,
+    )
+    return [public, private, health.live, health.ready, docs.openapi, docs.docs]
+
+
+def create_app(
+    services: Services,
+    extra_route_handlers: Sequence[ControllerRouterHandler] = (),
+    lifespan: Sequence[Lifespan] = (),
+) -> Litestar:
+    """The application over these services. `extra_route_handlers`: what other packages serve, as the socket."""
+    app = Litestar(
+        [*routes(), *extra_route_handlers],
+        request_class=ApiRequest,
+        request_max_body_size=BODY_MAX_BYTES,
+        exception_handlers={Exception: problems.handle},
+        openapi_config=docs.openapi_config(version("sermo")),
+        lifespan=list(lifespan),
+        logging_config=None,
+        state=State({"services": services}),
+    )
+    shapes: dict[int, Any] = dict(shapes_of(app))
+    app.state["shapes"] = shapes
+    return app

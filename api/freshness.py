@@ -1,0 +1,72 @@
+"""Reads at a position, and answers that tell one (architecture section 6, "read your writes").
+
+A write answers with its position; a read with `min_position` waits until the views are there, at most 2 s, and says
+`Sermo-Stale: true` when they were not.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.params import QueryParameter
+from psycopg import AsyncConnection
+
+from api.requests import ApiRequest
+
+WAIT_S = 2.0
+INTEGER_MAX = 2**53 - 1
+"""Positions and seqs on the wire are exact in a double."""
+
+T = TypeVar("T")
+
+MinPosition = Annotated[
+    int,
+    QueryParameter(
+        name="min_position",
+        ge=0,
+        le=INTEGER_MAX,
+        description="Wait up to 2 s until the answer is at least as new as this position.",
+    ),
+]
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of a write that has nothing else to say."""
+
+    position: int
+
+
+class Reading:
+    """A read connection, and whether what it reads is as new as was asked for."""
+
+    def __init__(self, connection: AsyncConnection[Any], *, is_stale: bool) -> None:
+        self.connection = connection
+        self.is_stale = is_stale
+
+    def answer(self, content: T, *, position: int | None = None, status: int = 200) -> Response[T]:
+        """200 with this content; `position` where it answers a write."""
+        headers = {"Sermo-Stale": "true"} if self.is_stale else {}
+        if position is not None:
+            headers["Sermo-Position"] = str(position)
+        return Response(content, status_code=status, headers=headers)
+
+
+@asynccontextmanager
+async def reading(request: ApiRequest, min_position: int) -> AsyncIterator[Reading]:
+    """A connection to the views, once they have reached the position or the wait is over."""
+    # The wait comes first: who waits holds no connection.
+    is_fresh = min_position <= 0 or await request.services.wait_for(min_position, WAIT_S)
+    async with request.services.pool.connection() as connection:
+        yield Reading(connection, is_stale=not is_fresh)
+
+
+def written(content: T, position: int, *, status: int = 200) -> Response[T]:
+    """The answer of a write that needed no view."""
+    return Response(content, status_code=status, headers={"Sermo-Position": str(position)})
+
+
+def done(position: int) -> Response[Position]:
+    """The answer of a write that has nothing to say but its position."""
+    return written(Position(position=position), position)

@@ -1,0 +1,145 @@
+"""Refusals as problem documents (RFC 9457): one table, one function, total over `domain/errors.py`.
+
+A test walks the tree of refusals and fails on a code that is not in the table. What is no refusal of ours is translated
+into one first: Litestar's own refusals of a request, a database that does not answer, and a fault of this program.
+"""
+
+import math
+from http import HTTPStatus
+
+import msgspec
+import psycopg
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from domain.errors import BadRequest, Invalid, InvalidId, NotFound, Refusal, TooLarge, Unavailable
+
+logger = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[str, tuple[int, str]] = {
+    "bad_request": (400, "Not JSON"),
+    "bad_frame": (400, "Bad frame"),
+    "unknown_type": (400, "Unknown frame type"),
+    "unauthenticated": (401, "Not authenticated"),
+    "token_expired": (401, "Token expired"),
+    "invalid_credentials": (401, "Invalid credentials"),
+    "forbidden": (403, "Forbidden"),
+    "not_a_member": (403, "Not a member"),
+    "channel_access_denied": (403, "Channel access denied"),
+    "not_found": (404, "Not found"),
+    "conflict": (409, "Conflict"),
+    "archived": (409, "Archived"),
+    "message_id_taken": (409, "Message id taken"),
+    "channel_id_taken": (409, "Channel id taken"),
+    "name_taken": (409, "Name taken"),
+    "last_owner": (409, "Last owner"),
+    "resync_required": (409, "Resync required"),
+    "too_large": (413, "Too large"),
+    "invalid": (422, "Invalid"),
+    "invalid_id": (422, "Invalid id"),
+    "content_empty": (422, "Content empty"),
+    "content_too_long": (422, "Content too long"),
+    "key_reused": (422, "Key reused"),
+    "rate_limited": (429, "Rate limited"),
+    "overloaded": (503, "Overloaded"),
+    "unavailable": (503, "Unavailable"),
+}
+"""Code -> status and title. `bad_request` also stands on the statuses that no code has: 405 and other 4xx of the server."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    """Stable; what a program should look at."""
+    field: str | None = None
+    """The field, parameter or header that is wrong."""
+    retry_after_ms: int | None = None
+
+
+def to_response(
+    refusal: Refusal, *, status: int | None = None, headers: dict[str, str] | None = None
+) -> Response[Problem]:
+    """The answer to a request that was refused."""
+    usual_status, title = STATUS[refusal.code]
+    if status is None:
+        status = usual_status
+    elif status != usual_status:
+        title = HTTPStatus(status).phrase
+    field = refusal.field
+    if field is None and refusal.code == "key_reused":
+        field = "Idempotency-Key"
+    headers = dict(headers or {})
+    retry_after_ms = refusal.retry_after_ms
+    if status in (429, 503):
+        retry_after_ms = retry_after_ms or 1_000
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    problem = Problem(
+        type=f"urn:sermo:problem:{refusal.code}",
+        title=title,
+        status=status,
+        detail=str(refusal),
+        code=refusal.code,
+        field=field,
+        retry_after_ms=retry_after_ms,
+    )
+    return Response(problem, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def handle(request: "Request[object, object, object]", error: Exception) -> Response[Problem]:  # type: ignore[type-var]  # any state
+    """Litestar's exception handler for everything."""
+    if isinstance(error, Refusal):
+        return to_response(error)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return _from_litestar(error)
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        logger.warning("api.database_unavailable", path=request.url.path, error=str(error).strip())
+        return to_response(Unavailable(retry_after_ms=1_000))
+    logger.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
+    # The same code as a database that is away, for what it tells the client is the same: whether it was done is not
+    # known, and a retry with the same ids finds out.
+    return to_response(Unavailable("The server failed at this; it has been logged."), status=500)
+
+
+def _from_litestar(error: HTTPException) -> Response[Problem]:
+    if isinstance(error, ValidationException):
+        return to_response(_from_validation(error))
+    if error.status_code == 404:
+        return to_response(NotFound("There is nothing at this address."))
+    if error.status_code == 413:
+        return to_response(TooLarge())
+    refusal = BadRequest(error.detail if error.status_code != 405 else "This address does not take this method.")
+    return to_response(refusal, status=error.status_code, headers=dict(error.headers or {}))
+
+
+_OUTER_NAMES = {"text": "query"}
+"""Parameters whose name in the handler is another, since Litestar keeps `query` for itself."""
+
+
+def _from_validation(error: ValidationException) -> Refusal:
+    """Of path and query parameters; bodies are judged in `api/requests.py`."""
+    first = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
+    field = first.get("key") if isinstance(first, dict) else None
+    field = _OUTER_NAMES.get(field, field) if field is not None else None
+    text = first.get("message") if isinstance(first, dict) else None
+    return Invalid(f"{field}: {text}" if field and text else error.detail, field=field)
+
+
+def from_msgspec(error: msgspec.ValidationError, own_ids: frozenset[str]) -> Refusal:
+    """A body that is JSON, but not of the documented shape. `own_ids`: the fields that hold ids made by the client."""
+    text, _, path = str(error).partition(" - at `$")
+    field = path.removesuffix("`").lstrip(".").partition("[")[0] or None
+    if field is None and "`" in text:
+        field = text.split("`")[1] if "field" in text else None
+    if text == "Invalid UUID" and field in own_ids:
+        return InvalidId(field=field)
+    return Invalid(f"{text}{f' at {field}' if path else ''}.", field=field or "body")

@@ -1,0 +1,167 @@
+"""A request, read strictly: who asks, which query parameters, which body; before any handler sees it.
+
+The order is that of what may be told: first who is asking (401), then whether it can be read (400, 413), then whether it
+is of the documented shape (422). Handlers declare `data: SomeBody` and query parameters as Litestar wants them; what they
+do not declare is refused.
+"""
+
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import State
+from litestar.handlers import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from api.problems import from_msgspec
+from api.services import Services
+from domain import ids
+from domain.decider import Command, Outcome
+from domain.errors import BadRequest, Invalid, Unauthenticated
+from domain.principal import Principal
+
+BODY_MAX_BYTES = 64 * 1024
+KEY_MAX_CHARACTERS = 200
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_OWN_IDS = frozenset({"message_id", "channel_id"})
+"""Fields of bodies that hold ids made by the client: what is no UUID there is `invalid_id`."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request's body. Optional fields of a POST may be null; those of a PATCH are left out to stay as they are."""
+
+
+class Nothing(Body, frozen=True):
+    """The body of a call that takes none: absent, or an empty object."""
+
+
+class Shape:
+    """What one handler takes."""
+
+    def __init__(self, query: frozenset[str], body: type[Any] | None) -> None:
+        self.query = query
+        self.takes_body = body is not None
+        self.decode = msgspec.json.Decoder(body or Nothing).decode
+
+
+class ApiRequest(Request[Principal, None, State]):
+    """A request with the program's services, and a body that has been judged already."""
+
+    decoded: Any = None
+
+    async def json(self) -> Any:
+        """The body as the struct that the handler declares; read by `read_strictly`."""
+        return self.decoded
+
+    @property
+    def services(self) -> Services:
+        """What the program handed in."""
+        services: Services = self.app.state["services"]
+        return services
+
+    @property
+    def me(self) -> UUID:
+        """Who asks."""
+        return self.user.user_id
+
+    async def execute(self, command: Command) -> Outcome:
+        """Carry out a command, under the request's `Idempotency-Key` where a POST has one. Raises a `Refusal`."""
+        key = self.headers.get(IDEMPOTENCY_KEY) if self.method == "POST" else None
+        if key is None:
+            return await self.services.execute(command)
+        if not 1 <= len(key) <= KEY_MAX_CHARACTERS or not (key.isascii() and key.isprintable()):
+            raise Invalid(f"1 to {KEY_MAX_CHARACTERS} printable ASCII characters are wanted.", field=IDEMPOTENCY_KEY)
+        return await self.services.execute(
+            command, command_id=ids.command_id(self.me, key), command_hash=await self._fingerprint()
+        )
+
+    async def _fingerprint(self) -> bytes:
+        """What must be the same for the same key: method, path, and the body whatever its spacing and order."""
+        body = msgspec.json.decode(await self.body() or b"{}")
+        canonical = msgspec.json.encode(body, order="deterministic")
+        said = b"\0".join((self.method.encode(), self.scope["path"].encode(), canonical))
+        return hashlib.sha256(said).digest()[:16]
+
+
+def now() -> datetime:
+    """The time of a command."""
+    return datetime.now(UTC)
+
+
+async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Litestar guard: a valid access token, or 401."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    services: Services = connection.app.state["services"]
+    connection.scope["user"] = await services.auth.authenticate(token.strip())
+
+
+def shapes_of(app: Litestar) -> dict[int, Shape]:
+    """What every handler of the application takes, by the handler's identity."""
+    shapes = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for handler, parameters in route.route_handler_map.values():
+                query = frozenset(p.field_alias for p in parameters.expected_query_params)
+                body = handler.parsed_data_field
+                shapes[id(handler)] = Shape(query, body.annotation if body is not None else None)
+    return shapes
+
+
+async def read_strictly(request: Request[Any, Any, Any]) -> None:
+    """Litestar's `before_request` of everything under /v1: judge the query and the body."""
+    assert isinstance(request, ApiRequest), "the application's request class"
+    shape: Shape = request.app.state["shapes"][id(request.route_handler)]
+    seen = set()
+    for name, value in request.query_params.multi_items():
+        if name not in shape.query:
+            raise Invalid(f"There is no query parameter {name!r} here.", field=name)
+        if _UNSTORABLE.search(value):
+            raise Invalid(f"{name} holds a character that no text of ours has.", field=name)
+        if name in seen:
+            raise Invalid(f"{name} is given twice.", field=name)
+        seen.add(name)
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    body = await request.body()
+    if not body:
+        if shape.takes_body:
+            raise BadRequest("A JSON object is wanted.")
+        return
+    try:
+        request.decoded = shape.decode(body)
+    except msgspec.ValidationError as error:
+        _check_json(body)
+        raise from_msgspec(error, _OWN_IDS) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _check_json(body)
+        raise BadRequest from None
+
+
+def _check_json(body: bytes) -> None:
+    """Raise `BadRequest` for what is no JSON, `Invalid` for what is, but holds text that UTF-8 cannot carry."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    else:
+        return
+    try:
+        # The standard library reads lone surrogates where msgspec takes them for damage.
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest from None
+    for field, part in value.items() if isinstance(value, dict) else ():
+        if _SURROGATE.search(f"{field}{part}" if isinstance(part, str) else json.dumps(part, ensure_ascii=False)):
+            raise Invalid(f"{field} holds a lone surrogate.", field=field)
+    raise BadRequest

@@ -1,0 +1,82 @@
+"""What the program hands to the HTTP side: the only way from `api` to the log, the views and the accounts.
+
+`sermo/app.py` builds one `Services`; handlers reach it as `request.services`. Nothing here is global.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+from psycopg_pool import AsyncConnectionPool
+
+from domain.decider import Execute
+from domain.principal import Auth, Principal
+from domain.user import UserState
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody gets who has just shown who they are."""
+
+    user: UserState
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    """Seconds that the access token is good for."""
+    position: int
+    """Of the registration, or a position at which the user was so."""
+
+
+class Accounts(Auth, Protocol):
+    """Tells who is asking, and gives out the tokens that say it."""
+
+    async def register(self, username: str, password: str, display_name: str) -> Session:
+        """A new person. Raises `Invalid`, `NameTaken`, `Overloaded` or `Unavailable`."""
+        ...
+
+    async def login(self, username: str, password: str) -> Session:
+        """Raises `InvalidCredentials` after the same time for a wrong name as for a wrong password; `Overloaded`."""
+        ...
+
+    async def refresh(self, refresh_token: str) -> Session:
+        """New tokens for a refresh token, which works once. Raises `Unauthenticated` or `TokenExpired`."""
+        ...
+
+    async def logout(self, refresh_token: str) -> None:
+        """End the session that the token belongs to. An unknown token ends nothing, and is no error."""
+        ...
+
+    async def create_ticket(self, principal: Principal) -> str:
+        """A ticket for one socket, good once and for 30 s."""
+        ...
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this node should get traffic, and why not."""
+
+    ready: bool
+    database: bool
+    """The database answered within the last seconds."""
+    views_lag_s: float
+    """How far the views are behind the log."""
+    position: int
+    """How far this node has followed the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Constructor arguments of the HTTP side."""
+
+    execute: Execute
+    pool: AsyncConnectionPool[Any]
+    """Connections for reading views."""
+    wait_for: Callable[[int, float], Awaitable[bool]]
+    """Wait until the views have reached a position; False when the seconds are over first."""
+    feed_head: Callable[[UUID], Awaitable[int]]
+    """The last seq of a feed."""
+    message_channel: Callable[[UUID], Awaitable[UUID | None]]
+    """The channel of a message, from the log; None where there is no such message."""
+    epoch: Callable[[], str]
+    auth: Accounts
+    ready: Callable[[], Awaitable[Readiness]]
