@@ -29,6 +29,8 @@ BATCH_COMMANDS = 256
 BATCH_BYTES = 1_000_000
 WAITING_MAX = 10_000
 """Commands that may wait; one more is refused as `overloaded`."""
+ANSWER_TIMEOUT_S = 10.0
+"""A call that is not answered by then runs on a dead connection: longer than the server waits for the append lock."""
 LOOK_AHEAD = 2_048
 """How far behind the first waiting command others are looked for that can travel with it."""
 
@@ -60,8 +62,8 @@ def pack(waiting: deque[_Waiting]) -> list[_Waiting]:
         # One that stays blocks its streams too, so that no later command overtakes it where that could matter.
         used.update(streams)
         written.update(attempt.written)
+        ids.add(attempt.command_id)
         if fits and independent:
-            ids.add(attempt.command_id)
             batch.append(item)
             size_bytes += attempt.size_bytes
         else:
@@ -106,6 +108,7 @@ class Appender:
                 return await asyncio.shield(item.result)
         except TimeoutError:
             item.expired = True
+            item.result.cancel()
             raise Unavailable(retry_after_ms=1_000) from None
 
     async def run(self) -> None:
@@ -135,13 +138,14 @@ class Appender:
             try:
                 if self._connection is None:
                     self._connection = await self._connect()
-                results = await log.append(self._connection, [item.attempt for item in batch])
+                with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
+                    results = await log.append(self._connection, [item.attempt for item in batch])
             except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
                 logger.warning("appender.connection_lost", error=str(error).strip(), commands=len(batch))
                 await self._drop_connection()
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, 0.5)
-                batch = [item for item in batch if not item.expired and item.deadline > time.monotonic()]
+                batch = self._without_expired(batch)
             except psycopg.Error as error:
                 await self._send_apart(batch, error)
                 return
@@ -149,12 +153,23 @@ class Appender:
                 self._answer(batch, results)
                 return
 
+    def _without_expired(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Those that are still to be tried; the others are over, also where their caller went away long ago."""
+        now = time.monotonic()
+        for item in batch:
+            if item.deadline <= now and not item.result.done():
+                item.expired = True
+                item.result.set_exception(Unavailable(retry_after_ms=1_000))
+                item.result.exception()  # seen: perhaps nobody waits for it any more
+        return [item for item in batch if not item.expired]
+
     async def _send_apart(self, batch: list[_Waiting], error: psycopg.Error) -> None:
         """The database refused the call itself: find out whose fault it is, so that one command cannot harm others."""
         logger.error("appender.call_refused", error=str(error).strip(), commands=len(batch))
         if len(batch) == 1:
             if not batch[0].result.done():
                 batch[0].result.set_exception(error)
+                batch[0].result.exception()  # seen: perhaps nobody waits for it any more
             return
         for item in batch:
             await self._send([item])

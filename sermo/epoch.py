@@ -25,18 +25,17 @@ async def current_epoch(connection: AsyncConnection[Any], *, lossless_failover: 
     `lossless_failover`: the operator's word that the change of history lost nothing (a synchronous standby): the epoch
     stays, and the new history is noted.
     """
+    history, known = await _read(connection)
+    if known is not None and known[1:] == history:
+        return known[0]  # the usual case needs no lock, so a slow writer does not hold up a tail that reconnects
     async with connection.transaction():
         await connection.execute("select sermo_lock_log()")
-        cursor = await connection.execute(_HISTORY)
-        row = await cursor.fetchone()
-        assert row is not None
-        identifier, timeline = row
-        cursor = await connection.execute("select epoch, system_identifier, timeline from log_epoch")
-        known = await cursor.fetchone()
-        if known is not None and tuple(known[1:]) == (identifier, timeline):
-            return str(known[0])
+        history, known = await _read(connection)
+        if known is not None and known[1:] == history:
+            return known[0]
+        identifier, timeline = history
         keep = known is not None and lossless_failover
-        epoch = str(known[0]) if known is not None and keep else uuid.uuid4().hex
+        epoch = known[0] if known is not None and keep else uuid.uuid4().hex
         await connection.execute("delete from log_epoch")
         await connection.execute(
             "insert into log_epoch (epoch, system_identifier, timeline) values (%s, %s, %s)",
@@ -47,8 +46,25 @@ async def current_epoch(connection: AsyncConnection[Any], *, lossless_failover: 
         return epoch
 
 
-async def new_epoch(connection: AsyncConnection[Any]) -> str:
-    """Make a new epoch now: the log was seen to have gone backwards though its history says otherwise."""
-    epoch = uuid.uuid4().hex
-    await connection.execute("update log_epoch set epoch = %s, made_at = clock_timestamp()", [epoch])
-    return epoch
+async def _read(connection: AsyncConnection[Any]) -> tuple[tuple[int, int], tuple[str, int, int] | None]:
+    """The history of the server, and the row: epoch and the history that it belongs to."""
+    cursor = await connection.execute(_HISTORY)
+    history = await cursor.fetchone()
+    assert history is not None
+    cursor = await connection.execute("select epoch, system_identifier, timeline from log_epoch")
+    known = await cursor.fetchone()
+    return (history[0], history[1]), known and (str(known[0]), known[1], known[2])
+
+
+async def new_epoch(connection: AsyncConnection[Any], old: str) -> str:
+    """Leave the epoch `old`: the log was seen to have gone backwards though its history says otherwise.
+
+    Of several nodes that see it the first one makes the new epoch, and the others get the same.
+    """
+    await connection.execute(
+        "update log_epoch set epoch = %s, made_at = clock_timestamp() where epoch = %s", [uuid.uuid4().hex, old]
+    )
+    cursor = await connection.execute("select epoch from log_epoch")
+    row = await cursor.fetchone()
+    assert row is not None
+    return str(row[0])

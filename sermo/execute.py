@@ -5,15 +5,17 @@ function accepts is right whatever the cache held. A refusal, or "nothing to do"
 cached states it is made again from the database before it is answered.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
 from msgspec.structs import replace
-from psycopg_pool import AsyncConnectionPool
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool, PoolClosed
 
 from domain import catalog
 from domain.decider import Command, Loaded, NewEvent, Outcome, Recorded, State
@@ -26,6 +28,8 @@ from sermo.tail import Tail
 
 COMMAND_DEADLINE_S = 5.0
 CACHED_STREAMS = 100_000
+
+T = TypeVar("T")
 
 FindOwners = Callable[[UUID], Awaitable[Sequence[UUID]]]
 """The owners of a channel, as good as known; the log verifies the one that is relied on."""
@@ -118,7 +122,7 @@ class Executor:
         own_id = command_id or uuid.uuid4()
         fresh = False
         while time.monotonic() < deadline:
-            view = await self._load(command, fresh=fresh)
+            view = await self._load(command, deadline, fresh=fresh)
             refusal: Refusal | None = None
             events: Sequence[NewEvent] = ()
             try:
@@ -129,7 +133,9 @@ class Executor:
                 if not view.is_fresh:
                     fresh = True
                     continue
-                return await self._nothing_to_append(command, view, refusal, command_id, command_hash)
+                return await self._nothing_to_append(
+                    command, view, refusal, command_id, command_hash, deadline=deadline
+                )
             creates = getattr(command, command.creates) if command.creates else None
             relied = {stream_id: view.versions[stream_id] for stream_id in view.relied}
             attempt = Attempt.of(own_id, command_hash, relied, events, creates)
@@ -154,11 +160,12 @@ class Executor:
         refusal: Refusal | None,
         command_id: UUID | None,
         command_hash: bytes | None,
+        *,
+        deadline: float,
     ) -> Outcome:
         """ "Already done" is answered before any permission is asked; then the refusal, or that it is so."""
         if command_id is not None:
-            async with self._pool.connection() as connection:
-                known = await log.read_command(connection, command_id)
+            known = await self._read(lambda connection: log.read_command(connection, command_id), deadline)
             if known is not None:
                 known_hash, events = known
                 if known_hash != command_hash:
@@ -173,7 +180,7 @@ class Executor:
             raise refusal
         return Outcome(view.head)
 
-    async def _load(self, command: Command, *, fresh: bool) -> _View:
+    async def _load(self, command: Command, deadline: float, *, fresh: bool) -> _View:
         """The states that the decision asks for: from the cache and the database, or all from the database."""
         view = _View()
         creates = getattr(command, command.creates) if command.creates else None
@@ -194,14 +201,28 @@ class Executor:
                     view.states[stream_id], view.versions[stream_id] = entry
                     view.is_fresh = False
             if missing:
-                await self._load_from_database(view, missing)
+                await self._load_from_database(view, missing, deadline)
 
-    async def _load_from_database(self, view: _View, stream_ids: Sequence[UUID]) -> None:
-        try:
-            async with self._pool.connection(timeout=COMMAND_DEADLINE_S) as connection:
-                head, events = await log.read_streams(connection, stream_ids)
-        except (psycopg.OperationalError, OSError) as error:
-            raise Unavailable(retry_after_ms=1_000) from error
+    async def _read(self, query: Callable[[AsyncConnection[Any]], Awaitable[T]], deadline: float) -> T:
+        """What the query finds. A connection that broke in the pool is nobody's fault: the next one is asked.
+
+        Raises `Unavailable` at the deadline.
+        """
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise Unavailable(retry_after_ms=1_000)
+            try:
+                async with self._pool.connection(timeout=left_s) as connection:
+                    with log.answer_within(connection, left_s):
+                        return await query(connection)
+            except PoolClosed as error:
+                raise Unavailable(retry_after_ms=1_000) from error
+            except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
+                await asyncio.sleep(0.02)
+
+    async def _load_from_database(self, view: _View, stream_ids: Sequence[UUID], deadline: float) -> None:
+        head, events = await self._read(lambda connection: log.read_streams(connection, stream_ids), deadline)
         # Several reads see several moments; what is relied on is verified together by the append function, and a
         # refusal only needs to have been true at one of them.
         view.head = max(view.head, head)

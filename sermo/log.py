@@ -7,7 +7,11 @@ Invariants (architecture: promises R1, R4, R6), each with its test in tests/stor
   L4  what is returned as appended is durable                         (one autocommit statement, synchronous_commit on)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -29,17 +33,39 @@ _SETTINGS = (
 )
 
 
-async def connect(dsn: str, **options: Any) -> AsyncConnection[tuple[Any, ...]]:
-    """An autocommit connection that cannot wait for ever: lock, statement and idle transactions are limited."""
-    return await AsyncConnection.connect(
-        dsn,
-        autocommit=True,
-        options=_SETTINGS,
-        connect_timeout=5,
-        application_name="sermo",
-        prepare_threshold=0,
-        **options,
-    )
+def connection_arguments() -> dict[str, Any]:
+    """How every connection is made: it cannot wait for ever for locks, statements or an idle transaction."""
+    return {
+        "autocommit": True,
+        "options": _SETTINGS,
+        "connect_timeout": 5,
+        "application_name": "sermo",
+        "prepare_threshold": 0,
+    }
+
+
+async def connect(dsn: str) -> AsyncConnection[Any]:
+    """A connection for a part that keeps one."""
+    return await AsyncConnection.connect(dsn, **connection_arguments())
+
+
+@contextmanager
+def answer_within(connection: AsyncConnection[Any], timeout_s: float) -> Iterator[None]:
+    """Break the connection when what is asked in the block is not answered in time: a hung network says nothing.
+
+    psycopg's own cancellation waits for the server, which is just what does not answer; so the socket is shut down,
+    and the query ends with `psycopg.OperationalError`.
+    """
+
+    def shut_down() -> None:
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(timeout_s, shut_down)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Kind(StrEnum):
@@ -277,3 +303,73 @@ async def read_command(
     if not rows:
         return None
     return rows[0][0], tuple(to_recorded(row[1:]) for row in rows)
+
+
+async def read_topics(
+    connection: AsyncConnection[Any], after: int, through: int, topics: Sequence[str]
+) -> list[Recorded]:
+    """The events of these types in a part of the log, in order: a range scan of the position index, filtered."""
+    cursor = await connection.execute(
+        f"select {_COLUMNS} from stored_events where notification_id > %b and notification_id <= %b"
+        f" and topic = any(%b::text[]) order by notification_id",
+        [after, through, list(topics)],
+        binary=True,
+    )
+    return [to_recorded(row) for row in await cursor.fetchall()]
+
+
+async def count_feeds(connection: AsyncConnection[Any], ranges: Sequence[FeedRange], limit: int) -> int:
+    """How many events these stretches have, counted up to `limit`: index-only."""
+    cursor = await connection.execute(
+        "select count(*) from (select from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last)"
+        " cross join lateral (select from stored_events where feed_id = r.feed"
+        " and notification_id between r.first and r.last limit %b) as e limit %b) as counted",
+        [[r.feed_id for r in ranges], [r.first for r in ranges], [r.last for r in ranges], limit, limit],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def streams_with(
+    connection: AsyncConnection[Any], stream_ids: Sequence[UUID], topics: Sequence[str]
+) -> set[UUID]:
+    """Those of these streams that have an event of these types: one descent of the primary key a stream."""
+    cursor = await connection.execute(
+        "select distinct originator_id from stored_events where originator_id = any(%b) and topic = any(%b::text[])",
+        [list(set(stream_ids)), list(topics)],
+        binary=True,
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def message_channel(connection: AsyncConnection[Any], message_id: UUID) -> UUID | None:
+    """The channel of a message, from the feed of its first event."""
+    cursor = await connection.execute(
+        "select feed_id from stored_events where originator_id = %b and originator_version = 1",
+        [message_id],
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return row[0] if row is not None else None
+
+
+async def existing_streams(connection: AsyncConnection[Any], stream_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these streams that have events: one descent of the primary key a stream."""
+    cursor = await connection.execute(
+        "select originator_id from stored_events where originator_id = any(%b) and originator_version = 1",
+        [list(stream_ids)],
+        binary=True,
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def first_seqs(connection: AsyncConnection[Any], stream_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The seq of each stream's first event."""
+    cursor = await connection.execute(
+        "select originator_id, feed_seq from stored_events where originator_id = any(%b) and originator_version = 1",
+        [list(stream_ids)],
+        binary=True,
+    )
+    return {row[0]: row[1] for row in await cursor.fetchall()}

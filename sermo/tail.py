@@ -23,6 +23,8 @@ from sermo.epoch import current_epoch, new_epoch
 logger = structlog.get_logger()
 
 POLL_INTERVAL_S = 0.5
+ANSWER_TIMEOUT_S = 10.0
+"""A read that is not answered by then runs on a dead connection."""
 READ_LIMIT = 2_000
 RING_EVENTS = 8_192
 """How many recent events stay in memory, for seams and for projections that are nearly there. About 1 kB each."""
@@ -98,7 +100,8 @@ class Tail:
             try:
                 if self._connection is None:
                     self._connection = await self._open()
-                    await self._check_history(self._connection)
+                    with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
+                        await self._check_history(self._connection)
                 await self._follow(self._connection)
             except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("tail.connection_lost", error=str(error).strip(), position=self.position)
@@ -111,7 +114,11 @@ class Tail:
 
     async def _open(self) -> AsyncConnection[Any]:
         connection = await self._connect()
-        await connection.execute(sql.SQL("listen {}").format(sql.Identifier(log.NOTIFY_CHANNEL)))
+        try:
+            await connection.execute(sql.SQL("listen {}").format(sql.Identifier(log.NOTIFY_CHANNEL)))
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _check_history(self, connection: AsyncConnection[Any]) -> None:
@@ -119,7 +126,7 @@ class Tail:
         head = await log.head(connection)
         if epoch == self.epoch and head < self.position:
             logger.critical("tail.log_went_back", head=head, position=self.position)
-            epoch = await new_epoch(connection)
+            epoch = await new_epoch(connection, epoch)
         if epoch != self.epoch:
             logger.critical("tail.history_changed", epoch=epoch, head=head, position=self.position)
             self.epoch, self.position, self._ring = epoch, head, []
@@ -129,7 +136,8 @@ class Tail:
     async def _follow(self, connection: AsyncConnection[Any]) -> None:
         while True:
             while True:
-                events = await log.read(connection, self.position, READ_LIMIT)
+                with log.answer_within(connection, ANSWER_TIMEOUT_S):
+                    events = await log.read(connection, self.position, READ_LIMIT)
                 self.last_contact = time.monotonic()
                 # While the read was on its way, this node's own appends may have been offered.
                 self._publish([event for event in events if event.position > self.position])

@@ -15,7 +15,9 @@ create table refresh_tokens (
     family_id uuid not null,
     user_id uuid not null,
     expires_at timestamptz not null,
-    used_at timestamptz
+    used_at timestamptz,
+    -- the key that its successor was derived with, so that the same one can be answered again
+    successor_key_id text
 );
 create index refresh_tokens_family_idx on refresh_tokens (family_id);
 create index refresh_tokens_expiry_idx on refresh_tokens (expires_at);

@@ -1,0 +1,5 @@
+"""`python -m sermo` is the command `sermo`."""
+
+from sermo.cli import main
+
+main()

@@ -1,0 +1,179 @@
+"""The parts of one running node, put together in one place: the only composition root. No part finds another by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from projections.runner import GroupRunner
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from api.services import Readiness
+from api.services import Services as ApiServices
+from domain.decider import Recorded
+from projections import memberships
+from sermo import log
+from sermo.appender import Appender
+from sermo.auth import Auth, AuthSettings
+from sermo.execute import Executor
+from sermo.migrate import migrate
+from sermo.reader import SocketReader
+from sermo.settings import Settings
+from sermo.tail import POLL_INTERVAL_S, Tail
+from ws.connection import Services as SocketServices
+from ws.hub import Hub
+from ws.limits import Limits
+from ws.route import Endpoint
+
+logger = structlog.get_logger()
+
+READ_CONNECTIONS = 8
+"""Two cores run two queries at a time; the rest covers waiting for the disk."""
+READY_LAG_S = 5.0
+
+
+class Node:
+    """A node on one database. Made by `running_node`; its tasks run until that ends."""
+
+    def __init__(self, dsn: str, settings: Settings, limits: Limits) -> None:
+        self.dsn = dsn
+        self.settings = settings
+        self.pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+            dsn,
+            min_size=2,
+            max_size=READ_CONNECTIONS,
+            open=False,
+            kwargs=log.connection_arguments(),
+            check=AsyncConnectionPool.check_connection,
+            timeout=5.0,
+            name="reads",
+        )
+        self.tail = Tail(self.connect, lossless_failover=settings.lossless_failover)
+        self.appender = Appender(self.connect, self.tail)
+        self.execute = Executor(self.appender, self.tail, self.pool, self._find_owners)
+        self.views = GroupRunner(self.connect, self.read_log, self._wait_for_log)
+        self.auth = Auth(self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s))
+        self.hub = Hub()
+        self.tail.listen(self.hub.publish)
+        reader = SocketReader(self.pool, self.views.wait_for)
+        self.sockets = Endpoint(
+            SocketServices(
+                execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
+            )
+        )
+        self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
+        self._views_behind_since: float | None = None
+
+    async def connect(self) -> AsyncConnection[Any]:
+        """A connection of its own for a part that keeps one."""
+        return await log.connect(self.dsn)
+
+    async def read_log(self, after: int, limit: int) -> Sequence[Recorded]:
+        """The events after a position: from memory where that reaches back so far, else from the database."""
+        recent = self.tail.recent(after)
+        if recent is not None:
+            return recent[:limit]
+        async with self.pool.connection() as connection:
+            return await log.read(connection, after, limit)
+
+    async def _wait_for_log(self, after: int) -> None:
+        await self.tail.wait_beyond(after, POLL_INTERVAL_S)
+
+    async def _find_owners(self, channel_id: UUID) -> Sequence[UUID]:
+        await self.views.wait_for(self.tail.position, 1.0)
+        async with self.pool.connection() as connection:
+            return await memberships.owners(connection, channel_id)
+
+    async def feed_head(self, feed_id: UUID) -> int:
+        """The last seq of a feed."""
+        async with self.pool.connection() as connection:
+            return await log.feed_head(connection, feed_id)
+
+    async def message_channel(self, message_id: UUID) -> UUID | None:
+        """The channel of a message; None where there is no such message."""
+        async with self.pool.connection() as connection:
+            return await log.message_channel(connection, message_id)
+
+    async def ready(self) -> Readiness:
+        """Whether this node should get traffic: the database answers, and the views are not far behind."""
+        now = time.monotonic()
+        caught_up = await self.views.wait_for(self.tail.position, 0.0)
+        if caught_up:
+            self._views_behind_since = None
+        elif self._views_behind_since is None:
+            self._views_behind_since = now
+        lag_s = now - self._views_behind_since if self._views_behind_since is not None else 0.0
+        # Only looking tells how long the views have been behind; a first look gives them a moment.
+        if not caught_up and lag_s == 0.0:
+            caught_up = await self.views.wait_for(self.tail.position, 1.0)
+        try:
+            async with asyncio.timeout(2.0), self.pool.connection() as connection:
+                await connection.execute("select 1")
+            database = True
+        except (psycopg.Error, TimeoutError, OSError):
+            database = False
+        return Readiness(
+            ready=database and lag_s <= READY_LAG_S,
+            database=database,
+            views_lag_s=round(lag_s, 3),
+            position=self.tail.position,
+        )
+
+    def api_services(self) -> ApiServices:
+        """What the HTTP side is given."""
+        return ApiServices(
+            execute=self.execute,
+            pool=self.pool,
+            wait_for=self.views.wait_for,
+            feed_head=self.feed_head,
+            message_channel=self.message_channel,
+            epoch=lambda: self.tail.epoch,
+            auth=self.auth,
+            ready=self.ready,
+        )
+
+
+async def _guard(name: str, task: Any) -> None:
+    """Say so when a part that never ends has ended."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
+        logger.exception("node.part_failed", part=name)
+        raise
+    raise RuntimeError(f"{name} ended by itself")
+
+
+@asynccontextmanager
+async def running_node(dsn: str, settings: Settings, limits: Limits | None = None) -> AsyncIterator[Node]:
+    """Migrate, start every part, and stop them in order at the end: what was accepted is appended first."""
+    await asyncio.to_thread(migrate, dsn)
+    node = Node(dsn, settings, limits or Limits())
+    async with node.pool:
+        await node.pool.wait(10.0)
+        async with node.pool.connection() as connection:
+            await log.check_settings(connection, allow_unsafe=settings.allow_unsafe_postgres)
+        await node.tail.start()
+        parts = {
+            "tail": node.tail.run(),
+            "appender": node.appender.run(),
+            "views": node.views.run(),
+            "sockets": node.sockets.run(),
+        }
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_guard(name, part), name=name) for name, part in parts.items()]
+            try:
+                await node.auth.start()
+                yield node
+                async with asyncio.timeout(10.0):
+                    await node.appender.drain()
+            finally:
+                node.auth.close()
+                for task in tasks:
+                    task.cancel()

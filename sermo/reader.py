@@ -1,0 +1,70 @@
+"""What the socket reads: the log through `sermo/log.py`, rights and counts through the views. Implements `ws.ports.Reader`."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from domain.decider import Recorded
+from projections import memberships, unread
+from sermo import log
+from sermo.log import FeedRange
+from ws.frames import Badge
+from ws.recovery import MEMBERSHIP_TOPICS, Interval, Stretch
+
+VIEW_WAIT_S = 2.0
+
+
+class SocketReader:
+    """See `ws.ports.Reader`."""
+
+    def __init__(self, pool: AsyncConnectionPool[Any], wait_for: Callable[[int, float], Awaitable[bool]]) -> None:
+        self._pool = pool
+        self._wait_for = wait_for
+
+    async def head(self) -> int:
+        async with self._pool.connection() as connection:
+            return await log.head(connection)
+
+    async def intervals(self, user_id: UUID, after: int) -> tuple[list[Interval], int]:
+        async with self._pool.connection() as connection:
+            rows, checkpoint = await memberships.intervals(connection, user_id, after)
+        return [Interval(row.channel_id, row.joined_position, row.left_position) for row in rows], checkpoint
+
+    async def membership_events(self, after: int, through: int) -> list[Recorded]:
+        async with self._pool.connection() as connection:
+            return await log.read_topics(connection, after, through, MEMBERSHIP_TOPICS)
+
+    async def read(self, stretches: Sequence[Stretch], limit: int) -> list[Recorded]:
+        async with self._pool.connection() as connection:
+            return await log.read_feeds(connection, [FeedRange(s.feed_id, s.first, s.last) for s in stretches], limit)
+
+    async def count(self, stretches: Sequence[Stretch], limit: int) -> int:
+        async with self._pool.connection() as connection:
+            return await log.count_feeds(connection, [FeedRange(s.feed_id, s.first, s.last) for s in stretches], limit)
+
+    async def deleted(self, message_ids: Sequence[UUID]) -> set[UUID]:
+        async with self._pool.connection() as connection:
+            return await log.streams_with(connection, message_ids, ("message.deleted.1",))
+
+    async def badges(self, user_id: UUID, channel_ids: Sequence[UUID], position: int) -> dict[UUID, Badge]:
+        await self._wait_for(position, VIEW_WAIT_S)
+        async with self._pool.connection() as connection:
+            counts = await unread.badges(connection, user_id, channel_ids)
+        return {
+            row.channel_id: Badge(row.unread_count, row.unread_capped, row.mention_count, counts.position)
+            for row in counts.channels
+        }
+
+    async def role(self, channel_id: UUID, user_id: UUID) -> str | None:
+        async with self._pool.connection() as connection:
+            return await memberships.role(connection, channel_id, user_id)
+
+    async def feed_head(self, channel_id: UUID) -> int:
+        async with self._pool.connection() as connection:
+            return await log.feed_head(connection, channel_id)
+
+    async def thread_channel(self, root_id: UUID) -> UUID | None:
+        async with self._pool.connection() as connection:
+            return await log.message_channel(connection, root_id)

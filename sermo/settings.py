@@ -1,0 +1,56 @@
+"""Settings: environment and options, read once in the command line, handed on as one frozen struct. No secret has a default."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+ENVIRONMENT: dict[str, str] = {
+    "DATABASE_URL": "A PostgreSQL to use instead of the embedded one, as postgresql://user@host/name.",
+    "SERMO_DATA_DIR": "Where the embedded PostgreSQL and files live; default ./.sermo.",
+    "SERMO_ACCESS_TOKEN_TTL_S": "Seconds that an access token is good for; default 900.",
+    "SERMO_ALLOW_UNSAFE_POSTGRES": "1 starts although fsync or full_page_writes is off. For tests only: a crash loses messages.",
+    "SERMO_LOSSLESS_FAILOVER": "1 keeps the epoch although PostgreSQL's history changed: your word that nothing was lost.",
+    "SERMO_LOG_LEVEL": "debug, info, warning or error; default info.",
+}
+"""Every environment variable that Sermo reads; docs/settings.md is checked against it."""
+
+
+class SettingsError(ValueError):
+    """A setting cannot be understood; the text names it."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    database_url: str | None = None
+    """None: the embedded PostgreSQL below `data_dir`."""
+    data_dir: Path = Path(".sermo")
+    access_token_ttl_s: int = 900
+    allow_unsafe_postgres: bool = False
+    lossless_failover: bool = False
+    log_level: str = "info"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment. Raises `SettingsError`."""
+    level = environment.get("SERMO_LOG_LEVEL", "info").lower()
+    if level not in ("debug", "info", "warning", "error"):
+        raise SettingsError(f"SERMO_LOG_LEVEL must be debug, info, warning or error, not {level!r}.")
+    ttl_text = environment.get("SERMO_ACCESS_TOKEN_TTL_S", "900")
+    if not ttl_text.isdecimal() or not 1 <= int(ttl_text) <= 86_400:
+        raise SettingsError(f"SERMO_ACCESS_TOKEN_TTL_S must be 1 to 86400 seconds, not {ttl_text!r}.")
+    return Settings(
+        database_url=environment.get("DATABASE_URL") or None,
+        data_dir=Path(environment.get("SERMO_DATA_DIR") or ".sermo"),
+        access_token_ttl_s=int(ttl_text),
+        allow_unsafe_postgres=_flag(environment, "SERMO_ALLOW_UNSAFE_POSTGRES"),
+        lossless_failover=_flag(environment, "SERMO_LOSSLESS_FAILOVER"),
+        log_level=level,
+    )
+
+
+def _flag(environment: Mapping[str, str], name: str) -> bool:
+    value = environment.get(name, "0")
+    if value not in ("0", "1", ""):
+        raise SettingsError(f"{name} must be 0 or 1, not {value!r}.")
+    return value == "1"
