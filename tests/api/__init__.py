@@ -1,0 +1,1 @@
+"""The HTTP side, against a real server on a real PostgreSQL."""

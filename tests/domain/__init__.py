@@ -1,0 +1,1 @@
+"""The domain: pure, so these tests take milliseconds."""

@@ -1,0 +1,56 @@
+"""People: registered under a name that nobody else has, with a profile."""
+
+import pytest
+
+from domain.ids import WORKSPACE_FEED, user_name_id
+from domain.name_claim import NameState
+from domain.user import ChangeProfile, ProfileChanged, RegisterUser, StatusTextSet, UserRegistered
+from tests.support.builders import AT
+from tests.support.cast import NOBODY, OWNER, register, town, v7
+from tests.support.spec import World, changed
+
+
+def test_a_person_is_registered_with_the_claim_on_the_name() -> None:
+    """Everyone hears of the person, nobody of the claim; twice is once."""
+    world = World()
+    events = world.do(register(OWNER))
+    assert isinstance(events[0], UserRegistered)
+    assert world.feeds(events) == [WORKSPACE_FEED, None]
+    assert world.states[user_name_id("OLGA")] == NameState(holder_id=OWNER)
+    assert world.do(register(OWNER)) == ()
+
+
+def test_a_name_that_compares_equal_is_taken() -> None:
+    """Case and compatibility forms do not make another person."""
+    world = World().given(register(OWNER))
+    for name in ("olga", "OLGA", "\uff4f\uff4c\uff47\uff41"):
+        assert world.refusal(changed(register(OWNER), user_id=v7(9), username=name)) == "name_taken"
+
+
+def test_a_user_id_of_another_person_is_refused() -> None:
+    """Ids are never shared."""
+    world = town()
+    assert world.refusal(changed(register(OWNER), username="someone")) == "conflict"
+
+
+@pytest.mark.parametrize("username", ["", "a b", "a@b", "x" * 41, "a\x00", "ä/ö"])
+def test_a_user_name_is_a_short_word(username: str) -> None:
+    """Letters, digits, `.`, `_`, `-`."""
+    command = RegisterUser(user_id=OWNER, username=username, display_name="O", at=AT)
+    assert World().refusal(command) == "invalid"
+
+
+def test_a_profile_changes_only_in_what_is_new() -> None:
+    """What is given and different becomes an event on everyone's feed."""
+    world = town()
+    change = ChangeProfile(user_id=OWNER, at=AT, display_name="Olga II", status_text="here")
+    events = world.do(change)
+    assert events == (
+        ProfileChanged(user_id=OWNER, display_name="Olga II", at=AT),
+        StatusTextSet(user_id=OWNER, status_text="here", at=AT),
+    )
+    assert world.feeds(events) == [WORKSPACE_FEED] * 2
+    assert world.do(change) == ()
+    assert world.names(ChangeProfile(user_id=OWNER, at=AT, status_text="")) == ["user.status_text_set"]
+    assert world.refusal(ChangeProfile(user_id=OWNER, at=AT, display_name="")) == "invalid"
+    assert world.refusal(ChangeProfile(user_id=NOBODY, at=AT, status_text="x")) == "unauthenticated"

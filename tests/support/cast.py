@@ -1,0 +1,138 @@
+"""The people and places of the domain tests, and short ways to write their commands."""
+
+from uuid import UUID
+
+from domain.channel import ArchiveChannel, ChangeChannel, CreateChannel, CreateDirect, DeleteChannel
+from domain.channel_state import ChannelKind, Role
+from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
+from domain.message import DeleteMessage, EditMessage, PostMessage
+from domain.reading import MarkRead
+from domain.user import RegisterUser
+from tests.support.builders import AT
+from tests.support.spec import World
+
+
+def v7(number: int) -> UUID:
+    """A version 7 id that reads well in failures."""
+    return UUID(int=0x0190_0000_0000_7000_8000_0000_0000_0000 + number)
+
+
+OWNER, ADMIN, MEMBER, GUEST, ROOT, OTHER = (v7(n) for n in range(1, 7))
+"""Of the channel: its owner, an admin, a member. Outside of it: a guest, a server admin, one more person."""
+NAMES = {OWNER: "olga", ADMIN: "ada", MEMBER: "mia", GUEST: "gus", ROOT: "root", OTHER: "otto"}
+NOBODY = v7(99)
+PUBLIC, PRIVATE = v7(0x100), v7(0x101)
+ROOM = {PUBLIC: ChannelKind.PUBLIC, PRIVATE: ChannelKind.PRIVATE}
+
+
+def register(user_id: UUID) -> RegisterUser:
+    """The registration of one of the cast."""
+    name = NAMES[user_id]
+    return RegisterUser(user_id=user_id, username=name, display_name=name.title(), at=AT, is_admin=user_id == ROOT)
+
+
+def create(channel_id: UUID, name: str = "town", by: UUID = OWNER) -> CreateChannel:
+    """A channel."""
+    return CreateChannel(channel_id=channel_id, kind=ROOM[channel_id], name=name, topic="", created_by=by, at=AT)
+
+
+def direct(by: UUID, *others: UUID) -> CreateDirect:
+    """A direct channel."""
+    return CreateDirect(created_by=by, user_ids=frozenset(others), at=AT)
+
+
+def join(user_id: UUID, channel_id: UUID = PUBLIC) -> JoinChannel:
+    """Somebody joins."""
+    return JoinChannel(channel_id=channel_id, user_id=user_id, at=AT)
+
+
+def leave(user_id: UUID, channel_id: UUID = PUBLIC, witness: UUID | None = None) -> LeaveChannel:
+    """Somebody leaves."""
+    return LeaveChannel(channel_id=channel_id, user_id=user_id, at=AT, witness_id=witness)
+
+
+def remove(by: UUID, user_id: UUID, channel_id: UUID = PUBLIC, witness: UUID | None = None) -> RemoveMember:
+    """Somebody is removed."""
+    return RemoveMember(channel_id=channel_id, user_id=user_id, by=by, at=AT, witness_id=witness)
+
+
+def set_member(
+    by: UUID, user_id: UUID, role: Role = Role.MEMBER, channel_id: UUID = PUBLIC, witness: UUID | None = None
+) -> SetMember:
+    """Somebody is added or gets a role."""
+    return SetMember(channel_id=channel_id, user_id=user_id, role=role, by=by, at=AT, witness_id=witness)
+
+
+def change(by: UUID, channel_id: UUID = PUBLIC, *, name: str | None = None, topic: str | None = None) -> ChangeChannel:
+    """The channel is renamed or described."""
+    return ChangeChannel(channel_id=channel_id, by=by, at=AT, name=name, topic=topic)
+
+
+def archive(by: UUID, channel_id: UUID = PUBLIC, *, archived: bool = True) -> ArchiveChannel:
+    """The channel is closed or opened."""
+    return ArchiveChannel(channel_id=channel_id, by=by, at=AT, archived=archived)
+
+
+def delete_channel(by: UUID, channel_id: UUID = PUBLIC) -> DeleteChannel:
+    """The channel ends."""
+    return DeleteChannel(channel_id=channel_id, by=by, at=AT)
+
+
+def post(
+    by: UUID,
+    message: int,
+    content: str = "hello",
+    channel_id: UUID = PUBLIC,
+    parent: int | None = None,
+    *,
+    also: bool = False,
+) -> PostMessage:
+    """A message; messages have small numbers."""
+    return PostMessage(
+        message_id=m(message),
+        channel_id=channel_id,
+        author_id=by,
+        content=content,
+        at=AT,
+        parent_id=None if parent is None else m(parent),
+        also_to_channel=also,
+    )
+
+
+def m(number: int) -> UUID:
+    """The id of a message."""
+    return v7(0x1000 + number)
+
+
+def edit(by: UUID, message: int, content: str = "changed") -> EditMessage:
+    """A message is changed."""
+    return EditMessage(message_id=m(message), content=content, by=by, at=AT)
+
+
+def delete(by: UUID, message: int) -> DeleteMessage:
+    """A message is deleted."""
+    return DeleteMessage(message_id=m(message), by=by, at=AT)
+
+
+def mark(by: UUID, seq: int, channel_id: UUID | None = PUBLIC, thread: int | None = None, head: int = 100) -> MarkRead:
+    """Somebody has read that far."""
+    return MarkRead(
+        user_id=by,
+        seq=seq,
+        head_seq=head,
+        at=AT,
+        channel_id=None if thread is not None else channel_id,
+        parent_id=None if thread is None else m(thread),
+    )
+
+
+def town() -> World:
+    """Everybody is registered; both channels have their owner, an admin and a member."""
+    world = World().given(*(register(user_id) for user_id in NAMES))
+    for channel_id in ROOM:
+        world.given(
+            create(channel_id),
+            set_member(OWNER, ADMIN, Role.ADMIN, channel_id),
+            set_member(OWNER, MEMBER, Role.MEMBER, channel_id),
+        )
+    return world
