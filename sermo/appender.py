@@ -36,13 +36,17 @@ LOOK_AHEAD = 2_048
 
 
 class _Waiting:
-    __slots__ = ("attempt", "deadline", "expired", "result")
+    __slots__ = ("attempt", "deadline", "result")
 
     def __init__(self, attempt: Attempt, deadline: float) -> None:
         self.attempt = attempt
         self.deadline = deadline
-        self.expired = False
         self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+
+    @property
+    def expired(self) -> bool:
+        """Whether it is over before it was done: its caller was told `unavailable`."""
+        return self.result.done()
 
 
 def pack(waiting: deque[_Waiting]) -> list[_Waiting]:
@@ -93,23 +97,30 @@ class Appender:
         """How many commands wait."""
         return len(self._waiting)
 
-    async def append(self, attempt: Attempt, deadline: float) -> Result:
-        """The attempt's result. Raises `Overloaded`, or `Unavailable` at the deadline (of `time.monotonic`).
+    def submit(self, attempt: Attempt, deadline: float) -> asyncio.Future[Result]:
+        """Put an attempt into the queue, in the order of the calls. Raises `Overloaded`.
 
-        A caller that is cancelled cancels nothing: what waits is still appended.
+        The result, or `Unavailable` once the deadline (of `time.monotonic`) has passed while the database was away.
         """
         if len(self._waiting) >= WAITING_MAX:
             raise Overloaded(retry_after_ms=1_000)
         item = _Waiting(attempt, deadline)
         self._waiting.append(item)
         self._has_work.set()
-        try:
-            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
-                return await asyncio.shield(item.result)
-        except TimeoutError:
-            item.expired = True
-            item.result.cancel()
-            raise Unavailable(retry_after_ms=1_000) from None
+        return item.result
+
+    async def append(self, attempt: Attempt, deadline: float) -> Result:
+        """The attempt's result. Raises `Overloaded`, or `Unavailable` at the deadline.
+
+        A caller that is cancelled cancels nothing: what waits is still appended.
+        """
+        result = self.submit(attempt, deadline)
+        # Cheaper than `asyncio.timeout` and `shield`, which make a task and a scope for every command.
+        await asyncio.wait((result,), timeout=max(deadline - time.monotonic(), 0))
+        if not result.done():
+            result.cancel()  # what waits is expired by this; what is under way is done or not, as the text says
+            raise Unavailable(retry_after_ms=1_000)
+        return result.result()
 
     async def run(self) -> None:
         """Append until cancelled."""
@@ -158,7 +169,6 @@ class Appender:
         now = time.monotonic()
         for item in batch:
             if item.deadline <= now and not item.result.done():
-                item.expired = True
                 item.result.set_exception(Unavailable(retry_after_ms=1_000))
                 item.result.exception()  # seen: perhaps nobody waits for it any more
         return [item for item in batch if not item.expired]

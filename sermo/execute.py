@@ -141,17 +141,24 @@ class Executor:
             attempt = Attempt.of(own_id, command_hash, relied, events, creates)
             result = await self._appender.append(attempt, deadline)
             if result.kind is not Kind.CONFLICT:
-                return self._answer(command, view, result)
+                return await self._answer(command, view, result, deadline)
             self.cache.forget(view.relied)
             fresh = True
         raise Conflict(retry_after_ms=100)
 
-    def _answer(self, command: Command, view: _View, result: Result) -> Outcome:
+    async def _answer(self, command: Command, view: _View, result: Result, deadline: float) -> Outcome:
         if result.kind is Kind.KEY_REUSED:
             raise KeyReused
         if result.kind is Kind.EXISTS:
-            command.repeats(result.events[0], view.loaded)
-        return Outcome(result.events[-1].position, result.events, result.kind is not Kind.APPENDED)
+            return await self._original(command, view, result.events[0], deadline)
+        return Outcome(result.events[-1].position, result.events, result.kind is Kind.REPEATED)
+
+    async def _original(self, command: Command, view: _View, first: Recorded, deadline: float) -> Outcome:
+        """What the command that began this stream wrote, if it was this same one. Raises where it was another."""
+        command.repeats(first, view.loaded)
+        known = await self._read(lambda connection: log.read_command(connection, first=first.position), deadline)
+        events = known[1] if known is not None else (first,)
+        return Outcome(events[-1].position, events, True)
 
     async def _nothing_to_append(
         self,
@@ -165,7 +172,7 @@ class Executor:
     ) -> Outcome:
         """ "Already done" is answered before any permission is asked; then the refusal, or that it is so."""
         if command_id is not None:
-            known = await self._read(lambda connection: log.read_command(connection, command_id), deadline)
+            known = await self._read(lambda connection: log.read_command(connection, command_id=command_id), deadline)
             if known is not None:
                 known_hash, events = known
                 if known_hash != command_hash:
@@ -174,8 +181,7 @@ class Executor:
         if command.creates is not None:
             first = view.firsts.get(getattr(command, command.creates))
             if first is not None:
-                command.repeats(first, view.loaded)
-                return Outcome(first.position, (first,), True)
+                return await self._original(command, view, first, deadline)
         if refusal is not None:
             raise refusal
         return Outcome(view.head)

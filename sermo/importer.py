@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -41,7 +42,7 @@ from domain.text import (
 )
 from domain.user import RegisterUser
 from sermo import log
-from sermo.log import Attempt, Kind
+from sermo.log import Attempt, Kind, Result
 from sermo.node import Node
 
 WINDOW = 2_048
@@ -117,7 +118,7 @@ class _Plan:
         self.people: dict[str, datetime] = {}
         self.channels: dict[str, tuple[str, datetime]] = {}
         self.members: dict[tuple[str, str], datetime] = {}
-        self.last_message: dict[str, UUID] = {}
+        self.last_message: dict[str, SourceMessage] = {}
 
     @staticmethod
     def of(path: Path, progress: Progress) -> "_Plan":
@@ -127,21 +128,24 @@ class _Plan:
             plan.people.setdefault(message.author, message.at)
             plan.channels.setdefault(message.channel, (message.author, message.at))
             plan.members.setdefault((message.channel, message.author), message.at)
-            plan.last_message[message.channel] = _message_id(message)
+            plan.last_message[message.channel] = message
             if plan.total % CHUNK == 0:
                 progress("checking", plan.total, plan.total)
         progress("checking", plan.total, plan.total)
         return plan
 
 
+@functools.lru_cache(maxsize=65_536)
 def _user_id(author: str) -> UUID:
     return imported_id("user", author)
 
 
+@functools.lru_cache(maxsize=65_536)
 def _channel_id(channel: str) -> UUID:
     return imported_id("channel", channel)
 
 
+@functools.lru_cache(maxsize=4 * CHUNK)
 def _message_id(message: SourceMessage) -> UUID:
     return imported_id("message", str(message.id))
 
@@ -170,6 +174,16 @@ def to_channel_name(channel: str) -> str:
     return name or "imported"
 
 
+class _Under(NamedTuple):
+    """A command under way."""
+
+    command: Command
+    attempt: Attempt
+    known: Loaded
+    done: Callable[[], None]
+    result: "asyncio.Future[Result]"
+
+
 class Importer:
     """One import into the log of a node."""
 
@@ -178,7 +192,7 @@ class Importer:
         self._progress = progress
         self._states: dict[UUID, State | None] = {}
         self._versions: dict[UUID, int] = {}
-        self._under_way: deque[asyncio.Task[None]] = deque()
+        self._under_way: deque[_Under] = deque()
         self.report = Report()
 
     async def run(self, path: Path) -> Report:
@@ -251,30 +265,33 @@ class Importer:
         if attempt is None:
             return
         if len(self._under_way) >= WINDOW:
-            await self._under_way.popleft()
-        self._under_way.append(asyncio.create_task(self._finish(command, attempt, known, done)))
+            await self._finish(self._under_way.popleft())
+        self._under_way.append(_Under(command, attempt, known, done, self._send(attempt)))
 
-    async def _finish(self, command: Command, attempt: Attempt, known: Loaded, done: Callable[[], None]) -> None:
+    def _send(self, attempt: Attempt) -> "asyncio.Future[Result]":
+        return self._node.appender.submit(attempt, time.monotonic() + DEADLINE_S)
+
+    async def _finish(self, under: "_Under") -> None:
+        known, result = under.known, await under.result
         for _ in range(TRIES):
-            result = await self._node.appender.append(attempt, time.monotonic() + DEADLINE_S)
             if result.kind is Kind.EXISTS:
-                command.repeats(result.events[0], known)
+                under.command.repeats(result.events[0], known)
                 await self._load([result.events[0].stream_id])
                 return
             if result.kind is not Kind.CONFLICT:
-                done()
+                under.done()
                 return
             # Somebody else wrote to what this relied on: look again.
-            await self._load(list(attempt.relied))
-            again, known = await self._attempt(command)
+            await self._load(list(under.attempt.relied))
+            again, known = await self._attempt(under.command)
             if again is None:
                 return
-            attempt = again
+            result = await self._send(again)
         raise Unavailable("The log is too busy to import into: try again, it goes on where it stopped.")
 
     async def _settle(self) -> None:
         while self._under_way:
-            await self._under_way.popleft()
+            await self._finish(self._under_way.popleft())
 
     # People, channels, memberships
 
@@ -400,19 +417,21 @@ class Importer:
     async def _mark_read(self, plan: _Plan) -> None:
         """Everybody has read what was imported, up to the last imported message, and no further."""
         async with self._node.pool.connection() as connection:
-            seqs = await log.first_seqs(connection, list(plan.last_message.values()))
+            seqs = await log.first_seqs(connection, [_message_id(message) for message in plan.last_message.values()])
+        ids = {channel: _message_id(message) for channel, message in plan.last_message.items()}
+        last = {channel: seqs[message_id] for channel, message_id in ids.items() if message_id in seqs}
         now = datetime.now(UTC)
         marks = [
             MarkRead(
                 user_id=_user_id(author),
                 channel_id=_channel_id(channel),
-                seq=seqs[plan.last_message[channel]],
-                head_seq=seqs[plan.last_message[channel]],
+                seq=last[channel],
+                head_seq=last[channel],
                 at=now,
                 with_threads=True,
             )
             for channel, author in plan.members
-            if plan.last_message[channel] in seqs and self._is_member(channel, author)
+            if channel in last and self._is_member(channel, author)
         ]
         await self._preload(marks)
         for number, mark in enumerate(marks, 1):

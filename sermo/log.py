@@ -287,16 +287,17 @@ async def check_settings(connection: AsyncConnection[Any], *, allow_unsafe: bool
 
 
 async def read_command(
-    connection: AsyncConnection[Any], command_id: UUID
+    connection: AsyncConnection[Any], *, command_id: UUID | None = None, first: int | None = None
 ) -> tuple[bytes | None, tuple[Recorded, ...]] | None:
-    """The hash and the rows that a command wrote, or None: two look-ups by index."""
+    """The hash and the rows that a command wrote, by its id or by the position of its first row: two look-ups by index."""
+    known = "command_id = %b" if command_id is not None else "notification_id = %b"
     cursor = await connection.execute(
         f"select k.command_hash, e.* from (select notification_id as first, command_hash from stored_events"
-        f" where command_id = %b) as k cross join lateral (select {_COLUMNS} from stored_events"
+        f" where {known}) as k cross join lateral (select {_COLUMNS} from stored_events"
         f" where notification_id >= k.first and notification_id < coalesce((select n.notification_id"
         f" from stored_events n where n.notification_id > k.first and n.command_id is not null"
         f" order by n.notification_id limit 1), 9223372036854775807) order by notification_id) as e",
-        [command_id],
+        [command_id if command_id is not None else first],
         binary=True,
     )
     rows = await cursor.fetchall()
