@@ -1,0 +1,43 @@
+"""People for tests over the wire: registered by REST, with a channel to talk in."""
+
+import secrets
+from typing import Any
+
+import httpx
+
+from tests.support.wsclient import Client, new_id
+
+
+class Person:
+    """Somebody with a token."""
+
+    def __init__(self, url: str, body: dict[str, Any]) -> None:
+        self.url = url
+        self.user_id: str = body["user"]["user_id"] if "user" in body else body["user_id"]
+        self.token: str = body["access_token"]
+        self.headers = {"Authorization": f"Bearer {self.token}"}
+
+    def client(self, url: str | None = None) -> Client:
+        """A socket client of this person."""
+        return Client(url or self.url, self.token)
+
+    async def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """A REST call."""
+        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=20) as http:
+            return await http.request(method, path, **kwargs)
+
+    async def make_channel(self, kind: str = "public") -> str:
+        """A new channel; its id."""
+        body = {"kind": kind, "name": f"c-{secrets.token_hex(4)}", "channel_id": str(new_id())}
+        answer = await self.call("POST", "/v1/channels", json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["channel_id"])
+
+
+async def register(url: str, name: str = "p") -> Person:
+    """A new person."""
+    body = {"username": f"{name}-{secrets.token_hex(4)}", "password": "correct horse"}
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        answer = await http.post("/v1/auth/register", json=body)
+    assert answer.status_code == 201, answer.text
+    return Person(url, answer.json())

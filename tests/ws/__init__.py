@@ -1,0 +1,1 @@
+"""The socket: its protocol without I/O, and against real servers."""
