@@ -138,7 +138,6 @@ async def test_a_channel_id_belongs_to_who_made_it(ann: Person, ben: Person) -> 
     assert (await ann.post("/channels", body)).status_code == 200
 
 
-@pytest.mark.xfail(strict=True, reason="of `exists` the executor knows only the first event, not the command's last")
 async def test_a_channel_id_sent_again_answers_with_the_position_of_the_whole_creation(ann: Person) -> None:
     """A read at that position must also see the maker's membership, which is the creation's last event."""
     body = {"kind": "public", "name": "general", "channel_id": new_id()}

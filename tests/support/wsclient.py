@@ -40,10 +40,10 @@ class Client:
         """Connect, resuming from the last event id unless `fresh`; returns `connected` (or what came instead)."""
         if url is not None:
             self.url = url.replace("http", "ws", 1) + "/ws"
-        self.close_code = None
         self._socket = await connect(
             self.url, subprotocols=["sermo.v1.json"], max_size=None, ping_interval=None, open_timeout=DEADLINE_S
         )
+        self.close_code = None
         self.control.clear()
         self._reader = asyncio.create_task(self._read(self._socket))
         if not fresh and self.last_id is not None:

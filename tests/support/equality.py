@@ -1,0 +1,32 @@
+"""Live equals rebuilt: the rows of every view, to compare before and after."""
+
+from typing import Any
+
+import psycopg
+
+from projections import rebuild as rebuilding
+from projections.group import VIEWS
+from projections.projection import schema_of
+from sermo import log
+
+
+def view_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all views, in an order that does not depend on how they came there."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    with psycopg.connect(dsn) as connection:
+        for view in VIEWS:
+            schema = schema_of(view)
+            tables = connection.execute(
+                "select table_name from information_schema.tables where table_schema = %s order by 1", [schema]
+            ).fetchall()
+            assert tables, f"{schema} has no tables"
+            for (table,) in tables:
+                found = connection.execute(f"select t::text from {schema}.{table} as t order by 1").fetchall()
+                rows[f"{schema}.{table}"] = found
+    return rows
+
+
+async def rebuild(dsn: str, name: str = "all") -> None:
+    """Build views anew from the log."""
+    async with await log.connect(dsn) as reading:
+        await rebuilding.rebuild(lambda: log.connect(dsn), lambda after, limit: log.read(reading, after, limit), name)
