@@ -1,0 +1,1 @@
+"""Benchmarks: one module a claim, all run and written down by `python -m benchmarks` (docs/performance.md)."""
