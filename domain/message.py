@@ -89,11 +89,15 @@ def mentioned_names(content: str) -> tuple[str, ...]:
 
 
 def _name_claims(content: str) -> tuple[UUID, ...]:
+    if "@" not in content:
+        return ()
     return tuple(user_name_id(name) for name in mentioned_names(content) if name != "channel")
 
 
 def _resolve(known: Loaded, content: str) -> tuple[tuple[UUID, ...], bool]:
     """The people mentioned, and whether the channel is."""
+    if "@" not in content:
+        return (), False
     claims = (known.get(claim_id, NameState) for claim_id in _name_claims(content))
     people = dict.fromkeys(claim.holder_id for claim in claims if claim and claim.holder_id)
     return tuple(people), "channel" in mentioned_names(content)

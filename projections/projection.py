@@ -54,8 +54,8 @@ async def apply_batch(
     One transaction (a savepoint inside one). Raises `Fenced`, `Hole`, or whatever a fold or a statement raises; then
     nothing was written.
     """
-    if not batch or batch[0].position != expected + 1 or batch[-1].position != expected + len(batch):
-        raise Hole(f"the batch after {expected} begins at {batch[0].position if batch else 'nothing'}")
+    if not batch or any(recorded.position != place for place, recorded in enumerate(batch, expected + 1)):
+        raise Hole(f"the batch after {expected} is not dense: it begins at {batch[0].position if batch else 'nothing'}")
     writes = [write for view, schema in views for write in view.fold(schema, batch)]
     # No pipeline: with megabytes of parameters psycopg's stood still, both sides waiting (3.3.9, batches of 5,000).
     async with connection.transaction():
@@ -67,6 +67,26 @@ async def apply_batch(
             raise Fenced(f"the checkpoint {checkpoint} is not at {expected} any more")
         for statement, parameters in writes:
             await connection.execute(statement, parameters)
+
+
+async def prepare_writer(connection: AsyncConnection[Any]) -> None:
+    """Set a connection up for `apply_batch`."""
+    # Rows and checkpoint commit together, so a crash can only take both back: the log is the truth, and waiting for the
+    # disk here would only slow down those who wait for the log.
+    await connection.execute("set synchronous_commit = off")
+    # Every write finds its rows by key. A plan that was made while a table was empty would scan it for ever.
+    for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        await connection.execute(f"set {setting} = off")
+
+
+async def lock_checkpoint(connection: AsyncConnection[Any]) -> int:
+    """The group's checkpoint, which stands until the transaction ends."""
+    cursor = await connection.execute(
+        "select notification_id from notification_tracking where application_name = %s for update", [GROUP]
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "the group has a checkpoint"
+    return int(row[0])
 
 
 async def ensure_checkpoint(connection: AsyncConnection[Any], name: str) -> int:

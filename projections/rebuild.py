@@ -1,9 +1,9 @@
 """Rebuild views from the log while the old ones serve.
 
-A new generation grows in a schema beside the old one, with a checkpoint of its own. When it has caught up, one short
-transaction holds both checkpoints, applies what is left, drops the old schema and gives its name to the new one. Readers
-see the one or the other, never a mixture, and never move backwards. The appends are not touched. An interrupted rebuild
-goes on from its checkpoint.
+A new generation grows in a schema beside the old one, with a checkpoint of its own. When it has caught up, the group's
+checkpoint is held for a moment, what is left is applied, and the new schema takes the old one's name. Readers see either
+at an equal position, never wait, and never move backwards. The appends are not touched. An interrupted rebuild goes on
+from its checkpoint.
 """
 
 import asyncio
@@ -16,14 +16,22 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from projections.group import VIEWS, ensure_views
-from projections.projection import GROUP, View, apply_batch, ensure_checkpoint, schema_of
+from projections.projection import (
+    GROUP,
+    View,
+    apply_batch,
+    ensure_checkpoint,
+    lock_checkpoint,
+    prepare_writer,
+    schema_of,
+)
 
 Progress = Callable[[int, int], None]
 """Events applied, and events there are."""
 
 BATCH_EVENTS = 5_000
 REBUILD_LOCK = 6016524
-SWITCH_TRIES = 100
+DROP_TRIES = 20
 
 
 class RebuildError(RuntimeError):
@@ -67,22 +75,29 @@ async def rebuild(
     """
     views = views_named(name)
     async with await connect() as connection:
-        await connection.execute("set synchronous_commit = off")
+        await prepare_writer(connection)
         await connection.execute("set statement_timeout = 0")
         cursor = await connection.execute("select pg_try_advisory_lock(%s)", [REBUILD_LOCK])
         row = await cursor.fetchone()
         if not row or not row[0]:
             raise RebuildError("another rebuild is under way: wait for it, or stop it and begin again")
-        await ensure_views(connection)
-        # Views that were built to different points are brought forward each from its own.
+        await ensure_views(connection, may_lack=views)
+        await _check_nothing_held(connection, views)
         for view in views:
             await _prepare(connection, view)
         await _catch_up(connection, read, views, progress)
-        await _switch(connection, read, views)
+        for view in views:
+            await _analyze(connection, view)
+        await _catch_up(connection, read, views, progress)
+        await _switch(connect, connection, read, views)
 
 
 def _next(view: View) -> str:
     return f"{schema_of(view)}_next"
+
+
+def _old(view: View) -> str:
+    return f"{schema_of(view)}_old"
 
 
 def _checkpoint_name(view: View) -> str:
@@ -91,6 +106,8 @@ def _checkpoint_name(view: View) -> str:
 
 async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
     async with connection.transaction():
+        # Where an earlier rebuild was cut off before its end.
+        await connection.execute(f"drop schema if exists {_old(view)} cascade", prepare=False)
         cursor = await connection.execute("select from pg_namespace where nspname = %s", [_next(view)])
         if await cursor.fetchone() is None:
             await connection.execute(f"create schema {_next(view)}")
@@ -99,6 +116,21 @@ async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
                 "delete from notification_tracking where application_name = %s", [_checkpoint_name(view)]
             )
         await ensure_checkpoint(connection, _checkpoint_name(view))
+
+
+async def _check_nothing_held(connection: AsyncConnection[Any], views: Sequence[View]) -> None:
+    """One view built anew would hold what the others still lack."""
+    cursor = await connection.execute("select count(*) from projections.parked_events")
+    row = await cursor.fetchone()
+    if row and row[0] and len(views) < len(VIEWS):
+        raise RebuildError(f"{row[0]} events are parked: rebuild `core`, so that all views get them together")
+
+
+async def _analyze(connection: AsyncConnection[Any], view: View) -> None:
+    """Readers get the new tables with statistics, not with the planner's guesses."""
+    cursor = await connection.execute("select tablename from pg_tables where schemaname = %s", [_next(view)])
+    for (table,) in await cursor.fetchall():
+        await connection.execute(f"analyze {_next(view)}.{table}", prepare=False)
 
 
 async def _position(connection: AsyncConnection[Any], name: str) -> int:
@@ -115,21 +147,27 @@ async def _catch_up(
     views: Sequence[View],
     progress: Progress,
 ) -> None:
-    """Bring every view to where the group serves, those that are furthest behind first."""
+    """Bring every view to where the group serves and no further, those that are furthest behind first."""
     while True:
         positions = {view.name: await _position(connection, _checkpoint_name(view)) for view in views}
         goal = await _position(connection, GROUP)
         behind = min(positions.values())
         progress(behind, goal)
-        if behind >= goal and len(set(positions.values())) == 1:
+        if behind >= goal:
             return
         together = [view for view in views if positions[view.name] == behind]
         following = [position for position in positions.values() if position > behind]
-        limit = min([BATCH_EVENTS, *(position - behind for position in following)])
-        batch = await read(behind, limit)
-        if not batch:
-            return
-        await _apply(connection, together, batch, behind)
+        limit = min([BATCH_EVENTS, goal - behind, *(position - behind for position in following)])
+        await _apply(connection, together, await _read(read, behind, limit), behind)
+
+
+async def _read(
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]], after: int, limit: int
+) -> Sequence[Recorded]:
+    batch = await read(after, limit)
+    if not batch:
+        raise RebuildError(f"the log ends at {after}, before the checkpoint that was reached")
+    return batch[:limit]
 
 
 async def _apply(
@@ -149,36 +187,60 @@ async def _apply(
 
 
 async def _switch(
+    connect: Callable[[], Awaitable[AsyncConnection[Any]]],
     connection: AsyncConnection[Any],
     read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
     views: Sequence[View],
 ) -> None:
-    """Give the new generation the old one's name, at an equal checkpoint."""
-    for _ in range(SWITCH_TRIES):
-        try:
+    """Give the new generation the old one's name, at an equal checkpoint.
+
+    Renaming locks no table, so it waits for no reader, and readers that hold some tables never wait for us in a circle.
+    A statement that is under way keeps the old tables; until it has ended the group stands still, so that what it reads
+    is true at the position that it tells.
+    """
+    async with await connect() as holding:
+        await holding.execute("set idle_in_transaction_session_timeout = 0")
+        async with holding.transaction():
+            # From here the group's runner waits with its batch.
+            goal = await lock_checkpoint(holding)
+            await _check_nothing_held(connection, views)
+            await _finish(connection, read, views, goal)
             async with connection.transaction():
-                await connection.execute("set local lock_timeout = '500ms'")
-                # From here the group's runner waits with its commit, so its checkpoint stands.
-                cursor = await connection.execute(
-                    "select notification_id from notification_tracking where application_name = %s for update", [GROUP]
-                )
-                row = await cursor.fetchone()
-                assert row is not None, "the group has a checkpoint"
-                await _finish(connection, read, views, row[0])
                 for view in views:
-                    await connection.execute(f"drop schema {schema_of(view)} cascade")
-                    await connection.execute(f"alter schema {_next(view)} rename to {schema_of(view)}")
-                    await connection.execute(
-                        "delete from notification_tracking where application_name = %s", [_checkpoint_name(view)]
-                    )
+                    await _rename(connection, view)
                 if len(views) == len(VIEWS):
                     # Everything was applied anew, so nothing is held any more.
                     await connection.execute("delete from projections.parked_events")
                     await connection.execute("delete from projections.held_feeds")
-                return
+            all_gone = await _drop_old(connection, views)
+    for _ in range(DROP_TRIES):
+        if all_gone:
+            return
+        all_gone = await _drop_old(connection, views)
+    # Somebody has been reading the old tables for minutes, as a backup does: the next rebuild drops them.
+
+
+async def _rename(connection: AsyncConnection[Any], view: View) -> None:
+    cursor = await connection.execute("select from pg_namespace where nspname = %s", [schema_of(view)])
+    if await cursor.fetchone() is not None:
+        await connection.execute(f"alter schema {schema_of(view)} rename to {_old(view)}", prepare=False)
+    await connection.execute(f"alter schema {_next(view)} rename to {schema_of(view)}", prepare=False)
+    await connection.execute("delete from notification_tracking where application_name = %s", [_checkpoint_name(view)])
+
+
+async def _drop_old(connection: AsyncConnection[Any], views: Sequence[View]) -> bool:
+    """Drop what served before, one table at a time: who holds one lock only waits in no circle. False where it is in use."""
+    for view in views:
+        cursor = await connection.execute("select tablename from pg_tables where schemaname = %s", [_old(view)])
+        try:
+            for (table,) in await cursor.fetchall():
+                async with connection.transaction():
+                    await connection.execute("set local lock_timeout = '500ms'")
+                    await connection.execute(f"drop table {_old(view)}.{table}", prepare=False)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
-            await asyncio.sleep(0.05)  # a long read holds the old tables: let it finish
-    raise RebuildError("the old tables are in use all the time: the new generation is built, try again to switch")
+            return False
+        await connection.execute(f"drop schema if exists {_old(view)}", prepare=False)
+    return True
 
 
 async def _finish(
@@ -189,9 +251,12 @@ async def _finish(
 ) -> None:
     position = await _position(connection, _checkpoint_name(views[0]))
     while position < goal:
-        batch = await read(position, min(BATCH_EVENTS, goal - position))
+        batch = await _read(read, position, min(BATCH_EVENTS, goal - position))
         await _apply(connection, views, batch, position)
         position = batch[-1].position
+    positions = {await _position(connection, _checkpoint_name(view)) for view in views}
+    if positions != {goal}:
+        raise RebuildError(f"the new generation is at {sorted(positions)}, the group at {goal}")
 
 
 async def status(connection: AsyncConnection[Any]) -> list[ViewStatus]:

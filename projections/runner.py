@@ -8,6 +8,7 @@ event of its feed; the other feeds go on. `sermo projections status` and the log
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -19,7 +20,16 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded, Unknown
 from projections.group import VIEWS, ensure_views
-from projections.projection import GROUP, Fenced, Hole, View, apply_batch, schema_of
+from projections.projection import (
+    GROUP,
+    Fenced,
+    Hole,
+    View,
+    apply_batch,
+    lock_checkpoint,
+    prepare_writer,
+    schema_of,
+)
 
 logger = structlog.get_logger()
 
@@ -31,6 +41,8 @@ BATCH_EVENTS = 2_000
 OWNER_LOCK = 6016523
 FOLLOW_INTERVAL_S = 0.005
 """How often the checkpoint of another owner is looked at while somebody waits."""
+GATHER_S = 0.02
+"""How far the views may be behind when nobody asked for more. At 4,000 posts/s a batch is then 80 events, not 20."""
 OWNERSHIP_INTERVAL_S = 1.0
 TRIES = 3
 
@@ -85,10 +97,8 @@ class GroupRunner:
             try:
                 connection = await self._connect()
                 async with connection:
-                    # Rows and checkpoint commit together, so a crash can only take both back: the log is the truth, and
-                    # waiting for the disk here would only slow down those who wait for the log.
-                    await connection.execute("set synchronous_commit = off")
-                    self._publish(await ensure_views(connection))
+                    await prepare_writer(connection)
+                    self._publish(await ensure_views(connection, [view for view, _ in self._views]))
                     await self._own(connection)
             except Fenced as error:
                 logger.warning("views.fenced", error=str(error))
@@ -105,7 +115,7 @@ class GroupRunner:
         while not await _try_lock(connection):
             await self._follow(connection, OWNERSHIP_INTERVAL_S)
         self.is_owner = True
-        self._held = await _held_feeds(connection)
+        await self._learn_held(connection)
         position = await _checkpoint(connection)
         while True:
             self._publish(position)
@@ -115,6 +125,18 @@ class GroupRunner:
                 continue
             await self._apply(connection, batch, position)
             position = batch[-1].position
+            if len(batch) < BATCH_EVENTS:
+                self._publish(position)
+                await self._gather()
+
+    async def _gather(self) -> None:
+        """Let some milliseconds of events come together, unless somebody waits: a transaction an event costs the most."""
+        if any(not future.done() for _, future in self._waiters):
+            return
+        self._has_waiters.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._has_waiters.wait()
 
     async def _follow(self, connection: AsyncConnection[Any], for_s: float) -> None:
         """Know how far another owner is: often while somebody waits, else now and then."""
@@ -144,10 +166,11 @@ class GroupRunner:
     async def _apply(self, connection: AsyncConnection[Any], batch: Sequence[Recorded], expected: int) -> None:
         for attempt in range(1, TRIES + 1):
             try:
-                await apply_batch(connection, self._views, GROUP, self._without_held(batch), expected)
-            except (Fenced, Hole, psycopg.OperationalError, psycopg.InterfaceError):
-                raise
+                await self._apply_once(connection, batch, expected)
+                return
             except Exception as error:
+                if not _may_be_poison(error):
+                    raise
                 if len(batch) > 1:
                     middle = len(batch) // 2
                     await self._apply(connection, batch[:middle], expected)
@@ -157,33 +180,29 @@ class GroupRunner:
                     await self._park(connection, batch[0], expected, error)
                     return
                 await asyncio.sleep(0.05 * 2**attempt)
-            else:
-                await self._note_held(connection, batch)
-                return
 
-    def _without_held(self, batch: Sequence[Recorded]) -> Sequence[Recorded]:
-        """Events of feeds that are held pass as unknown, so that the checkpoint moves over them."""
+    async def _apply_once(self, connection: AsyncConnection[Any], batch: Sequence[Recorded], expected: int) -> None:
         if not self._held:
-            return batch
-        return [_hidden(recorded) if recorded.feed_id in self._held else recorded for recorded in batch]
-
-    async def _note_held(self, connection: AsyncConnection[Any], batch: Sequence[Recorded]) -> None:
-        held = [recorded for recorded in batch if recorded.feed_id in self._held]
-        for recorded in held:
-            await _insert_parked(connection, recorded, "its feed is held")
+            await apply_batch(connection, self._views, GROUP, batch, expected)
+            return
+        async with connection.transaction():
+            # A rebuild of the group releases what is held, and has the checkpoint's row while it does so.
+            await lock_checkpoint(connection)
+            await self._learn_held(connection)
+            held = [recorded for recorded in batch if recorded.feed_id in self._held]
+            await _insert_parked(connection, held, "its feed is held")
+            # They pass as unknown, so that the checkpoint moves over them.
+            passing = [_hidden(recorded) if recorded.feed_id in self._held else recorded for recorded in batch]
+            await apply_batch(connection, self._views, GROUP, passing, expected)
         self.parked += len(held)
 
     async def _park(
         self, connection: AsyncConnection[Any], recorded: Recorded, expected: int, error: Exception
     ) -> None:
-        logger.critical(
-            "views.parked",
-            position=recorded.position,
-            feed_id=str(recorded.feed_id),
-            error=f"{type(error).__name__}: {error}",
-        )
+        reason = f"{type(error).__name__}: {error}"
+        logger.critical("views.parked", position=recorded.position, feed_id=str(recorded.feed_id), error=reason)
         async with connection.transaction():
-            await _insert_parked(connection, recorded, f"{type(error).__name__}: {error}")
+            await _insert_parked(connection, [recorded], reason)
             if recorded.feed_id is not None:
                 await connection.execute(
                     "insert into projections.held_feeds (feed_id, since) values (%s, %s) on conflict do nothing",
@@ -193,6 +212,26 @@ class GroupRunner:
         if recorded.feed_id is not None:
             self._held.add(recorded.feed_id)
         self.parked += 1
+
+    async def _learn_held(self, connection: AsyncConnection[Any]) -> None:
+        cursor = await connection.execute(
+            "select null, count(*) from projections.parked_events union all select feed_id, 0 from projections.held_feeds"
+        )
+        rows = await cursor.fetchall()
+        self._held = {feed_id for feed_id, _ in rows if feed_id is not None}
+        self.parked = sum(count for _, count in rows)
+
+
+def _may_be_poison(error: Exception) -> bool:
+    """Whether an event may be to blame. Not for a lost connection, a lock, a full disk or a missing table: that is no fault
+    of an event and is tried for ever."""
+    if isinstance(error, Fenced | Hole | OSError | psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return not (isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in _NOT_AN_EVENTS)
+
+
+_NOT_AN_EVENTS = ("25", "3D", "3F", "42", "XX")
+"""SQLSTATE classes: transaction state, databases, schemas, missing tables and rights, internal errors."""
 
 
 def _hidden(recorded: Recorded) -> Recorded:
@@ -207,16 +246,17 @@ def _hidden(recorded: Recorded) -> Recorded:
     )
 
 
-async def _insert_parked(connection: AsyncConnection[Any], recorded: Recorded, error: str) -> None:
-    await connection.execute(
-        "insert into projections.parked_events (position, feed_id, error) values (%s, %s, %s) on conflict do nothing",
-        [recorded.position, recorded.feed_id, error[:1_000].replace("\0", "")],
-    )
-
-
-async def _held_feeds(connection: AsyncConnection[Any]) -> set[UUID]:
-    cursor = await connection.execute("select feed_id from projections.held_feeds")
-    return {row[0] for row in await cursor.fetchall()}
+async def _insert_parked(connection: AsyncConnection[Any], events: Sequence[Recorded], error: str) -> None:
+    if events:
+        await connection.execute(
+            "insert into projections.parked_events (position, feed_id, error)"
+            " select u.*, %b::text from unnest(%b::int8[], %b::uuid[]) as u",
+            [
+                error[:1_000].replace("\0", ""),
+                [recorded.position for recorded in events],
+                [recorded.feed_id for recorded in events],
+            ],
+        )
 
 
 async def _try_lock(connection: AsyncConnection[Any]) -> bool:

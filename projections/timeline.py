@@ -81,8 +81,8 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
                 new.content, new.edited_at = event.content, event.at
                 new.mentions, new.mentions_channel = event.mentions, event.mentions_channel
         elif isinstance(event, MessageDeleted):
+            # An edit before it stays among the writes: that the message was edited remains known.
             deleted[recorded.stream_id] = event.at
-            edited.pop(recorded.stream_id, None)
             new = posted.get(recorded.stream_id)
             if new is not None:
                 new.content, new.deleted_at, new.mentions, new.mentions_channel = "", event.at, (), False

@@ -127,6 +127,8 @@ class History(World):
         self.attempt(ChangeProfile(user_id=user_id, at=self.now, **{field: text}))  # type: ignore[arg-type]
 
     def _channel(self) -> None:
+        if len(self.channels) >= 10:
+            return
         by, kind = self.rng.choice(self.users), self.rng.choice(list(ChannelKind))
         if kind is ChannelKind.DIRECT:
             others = self.rng.sample([u for u in self.users if u != by], self.rng.randint(1, 2))
@@ -250,13 +252,13 @@ class History(World):
 
 
 _WEIGHTS = {
-    "person": 1,
+    "person": 2,
     "profile": 1,
-    "channel": 1,
+    "channel": 2,
     "join": 6,
     "leave": 2,
     "member": 4,
-    "change": 1,
+    "change": 3,
     "post": 40,
     "edit": 8,
     "delete": 5,

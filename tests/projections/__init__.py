@@ -1,0 +1,1 @@
+"""The views: their laws, their queries, the runner and rebuilds."""

@@ -1,0 +1,136 @@
+"""The plans of the queries on tables that are large enough to matter: by index, with the planner as it comes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from projections import channels, memberships, threads, timeline, unread
+from projections.group import ensure_views
+from sermo import log
+
+CHANNELS = 200
+MESSAGES = 30_000
+PEOPLE = 500
+
+
+def _id(kind: str, number: str) -> str:
+    """An id in SQL, from a number in SQL."""
+    return f"md5('{kind}' || ({number})::text)::uuid"
+
+
+_AUTHOR = _id("p", f"1 + (n * 17 + n / 500) % {PEOPLE}")
+_ROOT = _id("m", f"1 + n % {CHANNELS} + {CHANNELS} * (n * 31 % 37)")
+_FILL = f"""
+    insert into people_v1.people
+        select {_id("p", "n")}, 'p' || n, 'p' || n, 'P' || n, 'p' || n, '', false, now()
+        from generate_series(1, {PEOPLE}) as n;
+    insert into channels_v1.channels
+        select {_id("c", "n")}, case n % 3 when 0 then 'private' else 'public' end, 'c' || n, 'c' || n, '',
+            {_id("p", "1")}, now(), null, null, {PEOPLE // 4}
+        from generate_series(1, {CHANNELS}) as n;
+    insert into memberships_v1.memberships
+        select {_id("c", "c")}, {_id("p", "p")}, p + 100 * c, p, now(), case when p % 9 = 0 then p + 100 * c + 5 end, 'member'
+        from generate_series(1, {CHANNELS}) as c, generate_series(1, {PEOPLE}) as p where (p + c) % 4 = 0;
+    insert into unread_v1.markers
+        select m.user_id, m.channel_id, 100, 0, 'all' from memberships_v1.memberships m;
+    insert into timeline_v1.messages
+        select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
+            case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
+            n % 8 = 0, '', n % 100 = 1, 0, null
+        from generate_series(1, {MESSAGES}) as n;
+    insert into threads_v1.follows
+        select distinct on (m.parent_id, m.author_id) m.parent_id, m.author_id, m.channel_id, m.seq - 1
+        from timeline_v1.messages m where m.parent_id is not null;
+    insert into unread_v1.mentions
+        select m.message_id, {_id("p", f"1 + (m.seq + 1) % {PEOPLE}")}, m.channel_id, m.seq, m.parent_id, true
+        from timeline_v1.messages m where m.seq % 3 = 0;
+    insert into stored_events (originator_id, originator_version, topic, state, notification_id, feed_id, feed_seq, recorded_at)
+        select m.message_id, 1, 'message.posted.1', '{{}}', m.position, m.channel_id, m.seq, now()
+        from timeline_v1.messages m;
+    update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
+"""
+
+QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
+    "page": lambda c, channel, me, _: timeline.page(c, channel, me),
+    "page before": lambda c, channel, me, _: timeline.page(c, channel, me, before=20_000),
+    "page after": lambda c, channel, me, _: timeline.page(c, channel, me, after=20_000),
+    "page around": lambda c, channel, me, _: timeline.page(c, channel, me, around=20_000),
+    "replies": lambda c, _, me, root: threads.replies(c, root, me),
+    "message": lambda c, _, me, root: timeline.message(c, root, me),
+    "channel": lambda c, channel, me, _: channels.channel(c, channel, me),
+    "my_channels": lambda c, _, me, __: unread.my_channels(c, me),
+    "my_unread": lambda c, _, me, __: unread.my_unread(c, me),
+    "badges": lambda c, channel, me, _: unread.badges(c, me, [channel]),
+    "intervals": lambda c, _, me, __: memberships.intervals(c, me, 500),
+    "members": lambda c, channel, me, _: memberships.members(c, channel, me, after=None, limit=50),
+    "owners": lambda c, channel, _, __: memberships.owners(c, channel),
+    "role": lambda c, channel, me, _: memberships.role(c, channel, me),
+}
+
+
+class Explaining:
+    """Stands in for a connection: it explains what it is asked, for the parameters that it is asked with, and answers it."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+        self.scans: list[str] = []
+
+    async def execute(self, statement: str, parameters: Any, **options: Any) -> Any:
+        """Note each sequential scan."""
+        cursor = await self._connection.execute("explain (format json) " + statement, parameters)
+        row = await cursor.fetchone()
+        assert row is not None
+        self._walk(row[0][0]["Plan"])
+        return await self._connection.execute(statement, parameters, **options)
+
+    def _walk(self, node: dict[str, Any]) -> None:
+        if node["Node Type"] == "Seq Scan":
+            self.scans.append(node["Relation Name"])
+        for child in node.get("Plans", ()):
+            self._walk(child)
+
+    def cursor(self, **_: Any) -> Any:
+        """For queries that open a cursor of their own."""
+        return _Cursor(self)
+
+
+class _Cursor:
+    def __init__(self, explaining: Explaining) -> None:
+        self._explaining = explaining
+
+    async def __aenter__(self) -> "_Cursor":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def execute(self, statement: str, parameters: Any) -> None:
+        self._found = await self._explaining.execute(statement, parameters)
+
+    async def fetchone(self) -> Any:
+        return await self._found.fetchone()
+
+
+LARGE = {"messages", "memberships", "stored_events", "mentions", "markers", "follows"}
+
+
+async def test_queries_of_large_tables_go_by_index(database: str) -> None:
+    """No query that a person makes reads a whole table of messages, memberships, marks or events."""
+    async with await log.connect(database) as connection:
+        await ensure_views(connection)
+        await connection.execute(_FILL, prepare=False)
+        await connection.execute("analyze", prepare=False)
+        cursor = await connection.execute(f"select {_id('c', '1')}, {_id('p', '3')}, {_id('m', '1')}")
+        row = await cursor.fetchone()
+        assert row is not None
+        channel_id, person, root = row
+        faults = {}
+        for name, query in QUERIES.items():
+            explaining = Explaining(connection)
+            answer = await query(explaining, channel_id, person, root)
+            assert answer is not None, name
+            if scans := LARGE.intersection(explaining.scans):
+                faults[name] = scans
+        assert not faults

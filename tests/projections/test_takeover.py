@@ -1,0 +1,86 @@
+"""Two nodes on one database, whatever happens to the one that owns; readers while generations are switched."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from projections import threads, timeline, unread
+from projections.rebuild import status
+from sermo import log
+from tests.support.equality import rebuild, view_rows
+from tests.support.filled import from_scratch, views_of
+from tests.support.history import History, store
+from tests.support.views import running_group
+from tests.support.wait import await_until
+
+_KILL_THE_OWNER = """
+    select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and objid = 6016523 and granted
+        and database = (select oid from pg_database where datname = current_database())
+"""
+
+
+async def test_no_event_counts_twice_or_never_when_owners_are_killed(database: str) -> None:
+    """The owner's connection is terminated again and again, in the middle of its work; some runner goes on."""
+    events = History(6).run(800).log
+    async with await log.connect(database) as connection:
+        async with running_group(database) as one, running_group(database) as other:
+            for at in range(0, len(events), 100):
+                await await_until(lambda: one.is_owner or other.is_owner, what="somebody owns")
+                await store(connection, events[at : at + 50])
+                killed = await connection.execute(_KILL_THE_OWNER)
+                assert killed.rowcount <= 1
+                await store(connection, events[at + 50 : at + 100])
+                for runner in (one, other):
+                    assert await runner.wait_for(min(at + 100, len(events)), 20)
+        assert {(row.parked, row.lag) for row in await status(connection)} == {(0, 0)}
+        live = view_rows(database)
+        assert await from_scratch(connection, database, events) == live
+
+
+async def test_readers_of_several_views_see_no_error_while_generations_are_switched(database: str) -> None:
+    """Their queries lock tables of several views in orders of their own; nobody waits in a circle, nothing goes backwards."""
+    history = History(8).run(500)
+    users = itertools.cycle(history.users)
+    root_id = next(message_id for message_id in history.messages[history.channels[0]])
+    ended = asyncio.Event()
+    reads = 0
+
+    async def reading(query: Callable[[AsyncConnection[Any]], Awaitable[int]]) -> None:
+        nonlocal reads
+        position = 0
+        async with await log.connect(database) as connection:
+            while not ended.is_set():
+                found = await query(connection)
+                assert found >= position
+                position = found
+                reads += 1
+
+    async def mine(connection: AsyncConnection[Any]) -> int:
+        return (await unread.my_channels(connection, next(users))).position
+
+    async def page(connection: AsyncConnection[Any]) -> int:
+        found = await timeline.page(connection, history.channels[0], history.users[0])
+        await threads.replies(connection, root_id, history.users[0])
+        return found.position if found is not None else 0
+
+    async with views_of(database, history.log[:200]) as connection, running_group(database) as runner:
+        readers = [asyncio.create_task(reading(query)) for query in (mine, mine, page)]
+        rng = random.Random(8)
+        at = 200
+        for name in ("all", "timeline", "memberships", "all", "channels", "unread", "threads", "all"):
+            size = rng.randint(10, 40)
+            await store(connection, history.log[at : at + size])
+            at = min(at + size, len(history.log))
+            await rebuild(database, name)
+            assert await runner.wait_for(at, 20)
+        ended.set()
+        await asyncio.gather(*readers)
+        assert reads > 20
+    live = view_rows(database)
+    async with await log.connect(database) as connection:
+        assert await from_scratch(connection, database, history.log[:at]) == live

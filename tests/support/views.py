@@ -1,0 +1,82 @@
+"""The core group of views in a test: filled from a history, or kept up by a runner."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from domain.decider import Recorded
+from projections.group import VIEWS, ensure_views
+from projections.projection import GROUP, View, apply_batch, schema_of
+from projections.runner import GroupRunner
+from sermo import log
+
+SCHEMAS = [(view, schema_of(view)) for view in VIEWS]
+
+
+def batches(events: Sequence[Recorded], seed: int, longest: int = 60) -> Iterator[Sequence[Recorded]]:
+    """The events cut at random: many single ones, some long stretches."""
+    rng, place = random.Random(seed), 0
+    while place < len(events):
+        size = rng.choice([1, 1, 2, 7, longest])
+        yield events[place : place + size]
+        place += size
+
+
+async def apply(connection: AsyncConnection[Any], cut: Iterator[Sequence[Recorded]] | list[Sequence[Recorded]]) -> None:
+    """Make the views where they are missing, and apply these batches."""
+    await ensure_views(connection)
+    for batch in cut:
+        await apply_batch(connection, SCHEMAS, GROUP, batch, batch[0].position - 1)
+
+
+async def checkpoint(connection: AsyncConnection[Any], name: str = GROUP) -> int | None:
+    """A checkpoint; None where there is none."""
+    cursor = await connection.execute(
+        "select notification_id from notification_tracking where application_name = %s", [name]
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row is not None else None
+
+
+class Group:
+    """A runner of the group with its own connections, over a log that others write."""
+
+    def __init__(self, dsn: str, views: Sequence[View] = VIEWS) -> None:
+        self.dsn = dsn
+        self._reading: AsyncConnection[Any] | None = None
+        self.runner = GroupRunner(self.connect, self._read, self._wait, views=views)
+
+    async def connect(self) -> AsyncConnection[Any]:
+        """As the program connects."""
+        return await log.connect(self.dsn)
+
+    async def _read(self, after: int, limit: int) -> Sequence[Recorded]:
+        if self._reading is None or self._reading.closed:
+            self._reading = await self.connect()
+        return await log.read(self._reading, after, limit)
+
+    async def _wait(self, _after: int) -> None:
+        await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """Close the connection that reads."""
+        if self._reading is not None:
+            await self._reading.close()
+
+
+@asynccontextmanager
+async def running_group(dsn: str, views: Sequence[View] = VIEWS) -> AsyncIterator[GroupRunner]:
+    """A runner that runs."""
+    group = Group(dsn, views)
+    task = asyncio.create_task(group.runner.run())
+    try:
+        yield group.runner
+        assert not task.done(), f"the runner ended: {task}"
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        await group.close()
