@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
 import sys
 import uuid
@@ -23,6 +24,7 @@ from domain.decider import Unknown
 from domain.errors import Refusal
 from domain.text import check_password
 from projections import rebuild as rebuilding
+from projections.group import NotBuilt
 from sermo import doctor as doctors
 from sermo import log, runfile
 from sermo.embedded import EmbeddedError, embedded_dsn
@@ -30,7 +32,7 @@ from sermo.importer import BadSource, Importer, Report
 from sermo.migrate import MigrationError, migrate
 from sermo.node import running_node
 from sermo.serve import serve as serve_node
-from sermo.settings import Settings, SettingsError, from_environment
+from sermo.settings import Settings, SettingsError, check_database_url, from_environment
 from sermo.telemetry import configure_logs
 
 T = TypeVar("T")
@@ -56,11 +58,17 @@ def _told(function: Callable[..., T]) -> Callable[..., T]:
             return function(*args, **kwargs)
         except Refusal as refusal:
             raise _Failure(f"{refusal.code}: {refusal}") from refusal
-        except (EmbeddedError, MigrationError, SettingsError, BadSource, rebuilding.RebuildError) as error:
+        except (EmbeddedError, MigrationError, SettingsError, BadSource, NotBuilt, rebuilding.RebuildError) as error:
             raise _Failure(str(error)) from error
         except psycopg.OperationalError as error:
             raise _Failure(f"the database cannot be reached: {str(error).strip()}") from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise _Failure(f"the database's user may not do this: {str(error).strip()}") from error
+        except TimeoutError as error:
+            raise _Failure(str(error) or "it took too long: look at the database, and try again") from error
         except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read our output has gone, and click ends without a word
             raise _Failure(str(error)) from error
 
     return wrapper
@@ -88,6 +96,8 @@ def _settings(database_url: str | None, data_dir: Path | None) -> Settings:
         settings = replace(settings, data_dir=data_dir)
     if database_url is not None:
         settings = replace(settings, database_url=database_url)
+    if settings.database_url is not None:
+        check_database_url(settings.database_url)
     configure_logs(settings.log_level)
     return settings
 
@@ -160,6 +170,12 @@ def serve(host: str, port: int, database_url: str | None, data_dir: Path | None)
             while isinstance(error, BaseExceptionGroup):
                 error = error.exceptions[0]
             raise error from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise _Failure(
+                    f"port {port} of {host} is in use: stop what listens there, or take another --port"
+                ) from error
+            raise
 
 
 @main.command("migrate")

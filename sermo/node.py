@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import structlog
-from projections.runner import GroupRunner
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
@@ -17,6 +16,7 @@ from api.services import Readiness
 from api.services import Services as ApiServices
 from domain.decider import Recorded
 from projections import memberships
+from projections.runner import GroupRunner
 from sermo import log
 from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings

@@ -52,12 +52,14 @@ class SocketReader:
         await self._wait_for(position, VIEW_WAIT_S)
         async with self._pool.connection() as connection:
             counts = await unread.badges(connection, user_id, channel_ids)
-        return {
-            row.channel_id: Badge(row.unread_count, row.unread_capped, row.mention_count, counts.position)
-            for row in counts.channels
-        }
+        # Of a channel that the person has left since, nothing is unread.
+        found = {channel_id: Badge(0, False, 0, counts.position) for channel_id in channel_ids}
+        for row in counts.channels:
+            found[row.channel_id] = Badge(row.unread_count, row.unread_capped, row.mention_count, counts.position)
+        return found
 
-    async def role(self, channel_id: UUID, user_id: UUID) -> str | None:
+    async def role(self, channel_id: UUID, user_id: UUID, position: int) -> str | None:
+        await self._wait_for(position, VIEW_WAIT_S)
         async with self._pool.connection() as connection:
             return await memberships.role(connection, channel_id, user_id)
 

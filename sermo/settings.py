@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 ENVIRONMENT: dict[str, str] = {
     "DATABASE_URL": "A PostgreSQL to use instead of the embedded one, as postgresql://user@host/name.",
@@ -37,7 +39,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"SERMO_LOG_LEVEL must be debug, info, warning or error, not {level!r}.")
     ttl_text = environment.get("SERMO_ACCESS_TOKEN_TTL_S", "900")
-    if not ttl_text.isdecimal() or not 1 <= int(ttl_text) <= 86_400:
+    if not (ttl_text.isascii() and ttl_text.isdecimal()) or not 1 <= int(ttl_text) <= 86_400:
         raise SettingsError(f"SERMO_ACCESS_TOKEN_TTL_S must be 1 to 86400 seconds, not {ttl_text!r}.")
     return Settings(
         database_url=environment.get("DATABASE_URL") or None,
@@ -47,6 +49,19 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         lossless_failover=_flag(environment, "SERMO_LOSSLESS_FAILOVER"),
         log_level=level,
     )
+
+
+def check_database_url(text: str) -> None:
+    """Raises `SettingsError` for what is no address. The text is not repeated: it may hold a password."""
+    try:
+        parameters = conninfo_to_dict(text)
+    except psycopg.ProgrammingError as error:
+        raise SettingsError(
+            "DATABASE_URL (--database-url) must look like postgresql://user@host/name or host=... dbname=..."
+        ) from error
+    ports = str(parameters.get("port") or "")
+    if not all(port == "" or (port.isascii() and port.isdecimal()) for port in ports.split(",")):
+        raise SettingsError("DATABASE_URL (--database-url) has a port that is no number.")
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:

@@ -44,6 +44,9 @@ from ws.transport import Outbox, to_wire
 
 logger = structlog.get_logger()
 
+_LOG_WAIT_S = 5.0
+_COME_BACK = '{"code":"unavailable","retry_after_ms":1000}'
+
 
 class Services:
     """What every connection of a node shares."""
@@ -70,7 +73,8 @@ class Connection:
         self._catching_up: asyncio.Task[None] | None = None
         self._lanes: dict[UUID, deque[session.Run]] = {}
         self._lane_tasks: set[asyncio.Task[None]] = set()
-        self._message_lanes: dict[UUID, UUID] = {}
+        self._message_lanes: dict[UUID, tuple[UUID, int]] = {}
+        """Of a message: the lane of its commands, and how many of them wait or are under way."""
         self._commands_waiting = 0
         self.user_id = UUID(int=0)
         self.sent_position = 0
@@ -82,7 +86,10 @@ class Connection:
     async def receive(self, text: str) -> None:
         """A text frame."""
         for effect in self._session.receive(text, time.monotonic()):
-            await self._do(effect)
+            try:
+                await self._do(effect)
+            except (psycopg.OperationalError, OSError) as error:
+                self._fail("ws.database_failed", error)
 
     async def receive_binary(self) -> None:
         """A binary frame."""
@@ -98,8 +105,7 @@ class Connection:
             case session.Open(connect, ref):
                 await self._open(connect, ref)
             case session.Recover(connect, ref):
-                self._session.recovering()
-                await self._recover(connect, ref)
+                await self._recover_anew(connect, ref)
             case session.Renew(token, ref):
                 await self._renew(token, ref)
             case session.Run():
@@ -127,9 +133,14 @@ class Connection:
             self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
         except Unauthenticated:
             self.close(CloseCode.UNAUTHENTICATED, "authentication failed")
-        except (psycopg.Error, OSError, Unavailable):
-            self.close(CloseCode.OVERLOADED, '{"code":"unavailable","retry_after_ms":1000}')
+        except (psycopg.OperationalError, OSError, Unavailable) as error:
+            self._fail("ws.authentication_failed", error)
         return None
+
+    def _fail(self, what: str, error: BaseException) -> None:
+        """What is needed to serve this client cannot be reached: it comes back, here or elsewhere."""
+        logger.warning(what, session_id=str(self._session_id), error=f"{type(error).__name__}: {error}".strip())
+        self.close(CloseCode.OVERLOADED, _COME_BACK)
 
     async def _open(self, connect: frames.Connect, ref: str | None) -> None:
         principal = await self._principal(connect.token)
@@ -146,15 +157,30 @@ class Connection:
         self.sent_position = position
         self._go_live(recovery.following_after(intervals, position))
 
-    async def _renew(self, token: str, ref: str | None) -> None:
+    async def _same_principal(self, token: str) -> Principal | None:
         principal = await self._principal(token)
+        if principal is not None and principal.user_id != self.user_id:
+            self.close(CloseCode.UNAUTHENTICATED, "the token is another person's")
+            return None
+        return principal
+
+    async def _renew(self, token: str, ref: str | None) -> None:
+        principal = await self._same_principal(token)
         if principal is None:
             return
-        if principal.user_id != self.user_id:
-            self.close(CloseCode.UNAUTHENTICATED, "the token is another person's")
-            return
         self._session.renewed(principal.expires_at)
-        self._send_connected(self._services.log.position if self.is_live else self.sent_position, ref)
+        self._send_connected(self.sent_position if self._is_catching_up else self._services.log.position, ref)
+
+    async def _recover_anew(self, connect: frames.Connect, ref: str | None) -> None:
+        """`connect` with a position after `resync_required`."""
+        if connect.token is not None:
+            principal = await self._same_principal(connect.token)
+            if principal is None:
+                return
+            self._session.renewed(principal.expires_at)
+        self._session.recovering()
+        self._send_connected(self._services.log.position, ref)
+        await self._recover(connect, ref)
 
     def _send_connected(self, head: int, ref: str | None) -> None:
         limits = self._services.limits
@@ -186,7 +212,7 @@ class Connection:
             if after > await self._services.reader.head():
                 self._require_resync("ahead", ref)
                 return
-            await log.wait_beyond(after - 1, 5.0)
+            await self._wait_for_log(after)
         intervals, through = await self._intervals(after)
         if connect.max_backlog is not None:
             stretches = recovery.stretches(self.user_id, intervals, after, through)
@@ -207,12 +233,21 @@ class Connection:
         log, reader = self._services.log, self._services.reader
         intervals, position = await reader.intervals(self.user_id, after)
         if position > log.position:
-            await log.wait_beyond(position - 1, 5.0)
+            await self._wait_for_log(position)
         while (newer := log.recent(position)) is None:
             through = log.position
             intervals = recovery.fold(self.user_id, intervals, await reader.membership_events(position, through))
             position = through
         return recovery.fold(self.user_id, intervals, newer), max(position, log.position)
+
+    async def _wait_for_log(self, position: int) -> None:
+        """Until this node's tail is there. Going on before would deliver twice what it hands on later."""
+        if not await self._services.log.wait_beyond(position - 1, _LOG_WAIT_S):
+            raise TimeoutError(f"this node has not read position {position} yet")
+
+    @property
+    def _is_catching_up(self) -> bool:
+        return self._catching_up is not None and not self.is_live
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
         """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""
@@ -246,9 +281,11 @@ class Connection:
                         self._outbox.write(to_wire(resumed))
                     self._go_live(following.channels)
                     return
-        except (psycopg.Error, OSError) as error:
-            logger.warning("ws.catch_up_failed", session_id=str(self._session_id), error=str(error).strip())
-            self.close(CloseCode.OVERLOADED, '{"code":"unavailable","retry_after_ms":1000}')
+        except (psycopg.OperationalError, OSError) as error:
+            self._fail("ws.catch_up_failed", error)
+        except Exception as error:
+            logger.exception("ws.catch_up_broken", session_id=str(self._session_id))
+            self._fail("ws.catch_up_failed", error)
 
     async def _send_recent(self, following: Following, events: Sequence[Recorded]) -> int:
         page = events[: self._services.limits.catch_up_page]
@@ -340,17 +377,27 @@ class Connection:
 
     def _lane(self, frame: frames.ClientFrame) -> UUID:
         match frame:
-            case frames.Message():
-                self._message_lanes[frame.message_id] = frame.channel_id
-                return frame.channel_id
-            case frames.EditMessage() | frames.DeleteMessage():
-                # Behind its own posting, while that is under way.
-                return self._message_lanes.get(frame.message_id, frame.message_id)
+            case frames.Message(channel_id, message_id):
+                return self._message_lane(message_id, channel_id)
+            case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
+                # Behind its own posting, and what came after that, while any of it is under way.
+                return self._message_lane(message_id, message_id)
             case frames.MarkRead():
                 return frame.channel_id or frame.parent_id or self.user_id
             case frames.JoinChannel() | frames.LeaveChannel():
                 return frame.channel_id
         raise AssertionError(f"{type(frame).__name__} is no command")
+
+    def _message_lane(self, message_id: UUID, otherwise: UUID) -> UUID:
+        lane_id, waiting = self._message_lanes.get(message_id, (otherwise, 0))
+        self._message_lanes[message_id] = (lane_id, waiting + 1)
+        return lane_id
+
+    def _leave_message_lane(self, frame: frames.ClientFrame) -> None:
+        if isinstance(frame, frames.Message | frames.EditMessage | frames.DeleteMessage):
+            lane_id, waiting = self._message_lanes.pop(frame.message_id)
+            if waiting > 1:
+                self._message_lanes[frame.message_id] = (lane_id, waiting - 1)
 
     async def _work(self, lane_id: UUID) -> None:
         lane = self._lanes[lane_id]
@@ -364,13 +411,12 @@ class Connection:
                 answer = frames.error(Unavailable(retry_after_ms=1_000), run.ref)
             except Exception:
                 logger.exception("ws.command_failed", session_id=str(self._session_id), frame=type(run.frame).__name__)
-                self.close(CloseCode.OVERLOADED, '{"code":"unavailable","retry_after_ms":1000}')
+                self.close(CloseCode.OVERLOADED, _COME_BACK)
                 return
             finally:
                 lane.popleft()
                 self._commands_waiting -= 1
-                if isinstance(run.frame, frames.Message):
-                    self._message_lanes.pop(run.frame.message_id, None)
+                self._leave_message_lane(run.frame)
             self._outbox.write(to_wire(answer))
         del self._lanes[lane_id]
 
@@ -424,7 +470,7 @@ class Connection:
         if isinstance(joined, MemberJoined):
             role: str | None = joined.role
         else:
-            role = await self._services.reader.role(frame.channel_id, self.user_id)
+            role = await self._services.reader.role(frame.channel_id, self.user_id, outcome.position)
         return frames.control(
             "channel_joined", ref, channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome)
         )
@@ -454,9 +500,12 @@ class Connection:
 
     def heartbeat(self) -> None:
         """Move a quiet client's cursor."""
-        if self._session.phase is session.Phase.OPEN and not self._outbox.is_full:
-            position = self._services.log.position if self.is_live else self.sent_position
-            self._outbox.write(to_wire(frames.heartbeat(position)))
+        if self._session.phase is not session.Phase.OPEN or self._outbox.is_full:
+            return
+        if self.is_live:
+            self._outbox.write(to_wire(frames.heartbeat(self._services.log.position)))
+        elif self._is_catching_up:
+            self._outbox.write(to_wire(frames.heartbeat(self.sent_position)))
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """End it from our side."""

@@ -103,6 +103,8 @@ class Parsed(msgspec.Struct, frozen=True):
     ref: str | None
     frame: ClientFrame | None
     refusal: Refusal | None = None
+    kind: str | None = None
+    """Its type, where that much can be read."""
 
 
 def parse(text: str) -> Parsed:
@@ -112,16 +114,21 @@ def parse(text: str) -> Parsed:
     except (msgspec.DecodeError, UnicodeEncodeError):
         return _parse_strange(text)
     if envelope.ref is not None and len(envelope.ref) > REF_MAX_CHARACTERS:
-        return Parsed(None, None, BadFrame(f"ref has at most {REF_MAX_CHARACTERS} characters.", field="ref"))
+        refusal = BadFrame(f"ref has at most {REF_MAX_CHARACTERS} characters.", field="ref")
+        return Parsed(None, None, refusal, envelope.type)
     decoder = _DECODERS.get(envelope.type)
     if decoder is None:
-        return Parsed(envelope.ref, None, UnknownType(f"There is no frame of type {envelope.type[:64]!r}."))
+        unknown = UnknownType(f"There is no frame of type {envelope.type[:64]!r}.")
+        return Parsed(envelope.ref, None, unknown, envelope.type)
+    if not bytes(envelope.data).startswith(b"{"):
+        return Parsed(envelope.ref, None, BadFrame("data is an object.", field="data"), envelope.type)
     try:
-        return Parsed(envelope.ref, decoder.decode(envelope.data))
+        return Parsed(envelope.ref, decoder.decode(envelope.data), None, envelope.type)
     except msgspec.ValidationError as error:
-        return Parsed(envelope.ref, None, to_invalid(error))
+        return Parsed(envelope.ref, None, to_invalid(error), envelope.type)
     except msgspec.DecodeError as error:  # a lone surrogate, say: JSON, but no text that we can take
-        return Parsed(envelope.ref, None, Invalid(f"data cannot be read: {error}.", field="data"))
+        refused = Invalid(f"data cannot be read: {error}.", field="data")
+        return Parsed(envelope.ref, None, refused, envelope.type)
 
 
 def _parse_strange(text: str) -> Parsed:
@@ -136,7 +143,9 @@ def _parse_strange(text: str) -> Parsed:
         raise NotAnObject
     ref = value.get("ref")
     ref = ref if isinstance(ref, str) and len(ref) <= REF_MAX_CHARACTERS and ref.isprintable() else None
-    return Parsed(ref, None, BadFrame("A frame is an object of type, ref (a string) and data (an object)."))
+    kind = value.get("type")
+    refused = BadFrame("A frame is an object of type, ref (a string) and data (an object).")
+    return Parsed(ref, None, refused, kind if isinstance(kind, str) else None)
 
 
 def to_invalid(error: msgspec.ValidationError) -> Invalid:

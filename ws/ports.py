@@ -55,8 +55,8 @@ class Reader(Protocol):
         """The person's counts in these channels, true at `position` or later where the views get there in time."""
         ...
 
-    async def role(self, channel_id: UUID, user_id: UUID) -> str | None:
-        """The person's role in a channel."""
+    async def role(self, channel_id: UUID, user_id: UUID, position: int) -> str | None:
+        """The person's role in a channel, true at `position` or later where the views get there in time."""
         ...
 
     async def feed_head(self, channel_id: UUID) -> int:

@@ -1,6 +1,7 @@
 """The endpoint, and the one ticker that serves all connections of a node."""
 
 import asyncio
+import random
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,10 @@ from ws.frames import SUBPROTOCOL
 from ws.transport import EXTENSION, Outbox
 
 logger = structlog.get_logger()
+
+COME_BACK_SPREAD_MS = 1
+"""For each connection that a node sends away: about a thousand come back in a second."""
+COME_BACK_MAX_MS = 10_000
 
 Socket = WebSocket[Any, Any, State]
 
@@ -91,9 +96,12 @@ class Endpoint:
                     connection.heartbeat()
 
     def close_all(self, reason: str) -> None:
-        """The node goes away, or the log's history changed: everybody comes back and resumes."""
+        """The node goes away, or the log's history changed: everybody comes back and resumes, but not all at once."""
+        logger.info("ws.close_all", reason=reason, connections=len(self._connections))
+        spread_ms = min(COME_BACK_MAX_MS, len(self._connections) * COME_BACK_SPREAD_MS)
         for connection in tuple(self._connections):
-            connection.close(CloseCode.GOING_AWAY, reason)
+            delay_ms = random.randint(0, spread_ms)  # noqa: S311  no secret
+            connection.close(CloseCode.GOING_AWAY, f'{{"code":"going_away","retry_after_ms":{delay_ms}}}')
 
 
 def _bearer(socket: Socket) -> str | None:

@@ -91,23 +91,27 @@ class Session:
             parsed = frames.parse(text)
         except NotAnObject:
             return self._close(CloseCode.UNSUPPORTED, "frames are JSON objects")
+        if self.phase is Phase.NEW and parsed.kind != "connect":
+            return self._close(CloseCode.UNAUTHENTICATED, "the first frame is connect")
         if parsed.frame is None:
             assert parsed.refusal is not None
             return self._refuse(parsed.refusal, parsed.ref, now)
         if isinstance(parsed.frame, Connect):
             return self._connect(parsed.frame, parsed.ref, now)
-        if self.phase is Phase.NEW:
-            return self._close(CloseCode.UNAUTHENTICATED, "the first frame is connect")
         if isinstance(parsed.frame, frames.Ping):
             return (Send(frames.control("pong", parsed.ref)),)
         return (Run(parsed.frame, parsed.ref),)
 
     def receive_binary(self) -> Sequence[Effect]:
         """A binary frame has come."""
+        if self.phase is Phase.CLOSED:
+            return ()
         return self._close(CloseCode.UNSUPPORTED, "frames are text")
 
     def opened(self, expires_at: datetime) -> None:
         """The person is known; commands are taken from now on."""
+        if self.phase is Phase.CLOSED:
+            return
         self._expires_at = expires_at
         self._deadline = None
         self.phase = Phase.OPEN
@@ -118,16 +122,22 @@ class Session:
 
     def resync(self, now: float) -> None:
         """`resync_required` was sent."""
+        if self.phase is Phase.CLOSED:
+            return
         self._deadline = now + self._limits.resync_timeout_s
         self.phase = Phase.RESYNC
 
     def recovering(self) -> None:
         """A `connect` after `resync_required` was accepted."""
+        if self.phase is Phase.CLOSED:
+            return
         self._deadline = None
         self.phase = Phase.OPEN
 
     def tick(self, now: float, wall_clock: datetime) -> Sequence[Effect]:
         """Time has passed."""
+        if self.phase is Phase.CLOSED:
+            return ()
         if self._deadline is not None and now >= self._deadline:
             if self.phase is Phase.RESYNC:
                 return self._close(CloseCode.NORMAL, "no connect after resync_required")
@@ -160,8 +170,6 @@ class Session:
         answer = Send(frames.error(refusal, ref))
         if not isinstance(refusal, BadFrame | UnknownType):
             return (answer,)
-        if self.phase is Phase.NEW and isinstance(refusal, UnknownType):
-            return self._close(CloseCode.UNAUTHENTICATED, "the first frame is connect")
         self._bad_frames.append(now)
         while self._bad_frames[0] <= now - _MINUTE_S:
             self._bad_frames.popleft()

@@ -52,7 +52,10 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self.close_sent = self._discarding = True
+        # The client's answer cannot be told from the rest of what it sends, so it is not waited for.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self._linger()
 
     def close_now(self, code: int, reason: str) -> None:
@@ -66,14 +69,25 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.loop.call_later(_LINGER_S, self.transport.abort)
+        self._linger()
+
+    def shutdown(self) -> None:
+        """The server ends: one that was told so has a moment to answer; uvicorn waits for it."""
+        if self.close_sent and self.close_timer is not None:
+            self.stop_keepalive()
+        else:
+            super().shutdown()
 
     def _linger(self) -> None:
-        self._discarding = True
+        """Read on until the client has answered the close, or for a while: closing with bytes unread would reset it.
+
+        uvicorn closes the transport when the application is done, unless `close_timer` is set.
+        """
+        self.stop_keepalive()
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.loop.call_later(_LINGER_S, self.transport.close)
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
 
 
 class Outbox:

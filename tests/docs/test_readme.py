@@ -19,7 +19,9 @@ async def test_the_demo_in_the_readme_runs(database: str) -> None:
     async with server("--database-url", database) as process:
         program = f"URL = {process.url!r}\n{code[1]}"
         arguments = [sys.executable, "-c", program]
-        done = await asyncio.to_thread(subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False)
+        done = await asyncio.to_thread(
+            subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False
+        )
     assert done.returncode == 0, done.stderr
 
 
