@@ -38,12 +38,20 @@ def tables(schema: str) -> str:
     """
 
 
+_CONCERNED = {
+    *(ChannelCreated, ChannelRenamed, TopicChanged, ChannelArchived, ChannelUnarchived, ChannelDeleted),
+    *(MemberJoined, MemberLeft, MemberRemoved),
+}
+
+
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     """See `View.fold`."""
     created: list[tuple[Any, ...]] = []
     changed: dict[str, dict[UUID, Any]] = {"name": {}, "topic": {}, "archived_at": {}, "deleted_at": {}}
     members: dict[UUID, int] = {}
     for recorded in batch:
+        if type(recorded.event) not in _CONCERNED:
+            continue
         match recorded.event:
             case ChannelCreated() as e:
                 created.append(

@@ -42,6 +42,9 @@ class _Interval:
         self.ended: int | None = None
 
 
+_CONCERNED = {MemberJoined, MemberLeft, MemberRemoved, RoleChanged, ChannelDeleted}
+
+
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     """See `View.fold`. Intervals that begin in the batch are finished in memory; older ones are updated first."""
     begun: dict[tuple[UUID, UUID], list[_Interval]] = {}
@@ -50,6 +53,8 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     deleted: dict[UUID, int] = {}
     for recorded in batch:
         event = recorded.event
+        if type(event) not in _CONCERNED:
+            continue
         if isinstance(event, ChannelDeleted):
             deleted[event.channel_id] = recorded.position
             for (channel_id, _), intervals in begun.items():

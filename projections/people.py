@@ -29,12 +29,17 @@ def tables(schema: str) -> str:
     """
 
 
+_CONCERNED = {UserRegistered, ProfileChanged, StatusTextSet}
+
+
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     """See `View.fold`."""
     registered: list[tuple[Any, ...]] = []
     names: dict[UUID, str] = {}
     texts: dict[UUID, str] = {}
     for recorded in batch:
+        if type(recorded.event) not in _CONCERNED:
+            continue
         match recorded.event:
             case UserRegistered() as e:
                 registered.append(

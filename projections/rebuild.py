@@ -6,7 +6,6 @@ at an equal position, never wait, and never move backwards. The appends are not 
 from its checkpoint.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -105,9 +104,9 @@ def _checkpoint_name(view: View) -> str:
 
 
 async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
+    if not await _drop_old(connection, [view]):  # left by a rebuild that was cut off, or whose old tables were in use
+        raise RebuildError(f"somebody still reads the tables of {_old(view)}: wait until that has ended")
     async with connection.transaction():
-        # Where an earlier rebuild was cut off before its end.
-        await connection.execute(f"drop schema if exists {_old(view)} cascade", prepare=False)
         cursor = await connection.execute("select from pg_namespace where nspname = %s", [_next(view)])
         if await cursor.fetchone() is None:
             await connection.execute(f"create schema {_next(view)}")
@@ -217,7 +216,7 @@ async def _switch(
         if all_gone:
             return
         all_gone = await _drop_old(connection, views)
-    # Somebody has been reading the old tables for minutes, as a backup does: the next rebuild drops them.
+    # Somebody reads the old tables for long, as a backup does: the next rebuild drops them.
 
 
 async def _rename(connection: AsyncConnection[Any], view: View) -> None:

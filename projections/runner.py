@@ -117,14 +117,24 @@ class GroupRunner:
         self.is_owner = True
         await self._learn_held(connection)
         position = await _checkpoint(connection)
-        while True:
-            self._publish(position)
-            batch = await self._read(position, BATCH_EVENTS)
-            if not batch:
-                await self._wait(position)
-                continue
-            await self._apply(connection, batch, position)
-            position = batch[-1].position
+        ahead: asyncio.Task[Sequence[Recorded]] | None = None
+        try:
+            while True:
+                self._publish(position)
+                batch = await (ahead or self._read(position, BATCH_EVENTS))
+                ahead = None
+                if not batch:
+                    await self._wait(position)
+                    continue
+                if len(batch) == BATCH_EVENTS:
+                    # Far behind: the next batch is read and decoded while the database works on this one.
+                    ahead = asyncio.ensure_future(self._read(batch[-1].position, BATCH_EVENTS))
+                await self._apply(connection, batch, position)
+                position = batch[-1].position
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
             if len(batch) < BATCH_EVENTS:
                 self._publish(position)
                 await self._gather()

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from domain.message import MessageEdited, MessagePosted
+from projections.columns import Int8s, Uuids
 from projections.projection import Write
 from projections.timeline import Page, read_window
 
@@ -71,7 +72,12 @@ def _follow(schema: str, follows: dict[tuple[UUID, UUID], tuple[UUID, int]]) -> 
         f" select * from unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::int8[]) {_EARLIEST}"
     )
     places = follows.values()
-    columns = [[k[0] for k in follows], [k[1] for k in follows], [p[0] for p in places], [p[1] for p in places]]
+    columns = (
+        Uuids(k[0] for k in follows),
+        Uuids(k[1] for k in follows),
+        Uuids(p[0] for p in places),
+        Int8s(p[1] for p in places),
+    )
     return [(statement, columns)]
 
 

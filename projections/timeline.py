@@ -4,7 +4,7 @@ A channel's page holds its roots, and the replies also sent to the channel. A de
 is empty.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
+from projections.columns import Bools, Int8s, Moments, Texts, Uuids
 from projections.projection import POSITION, Write, may_see
 
 name = "timeline"
@@ -29,7 +30,7 @@ def tables(schema: str) -> str:
             edited_at timestamptz, deleted_at timestamptz, parent_id uuid, also_to_channel bool not null,
             mentions text not null default '', mentions_channel bool not null,
             reply_count int not null default 0, last_reply_at timestamptz
-        );
+        ) with (fillfactor = 85); -- room to count replies in place, without touching an index
         -- A page by seq, with its deleted messages.
         create unique index messages_page on {schema}.messages (channel_id, seq)
             where parent_id is null or also_to_channel;
@@ -46,46 +47,59 @@ def tables(schema: str) -> str:
     """
 
 
-class _New:
-    __slots__ = ("content", "deleted_at", "edited_at", "event", "mentions", "mentions_channel", "recorded")
-
-    def __init__(self, recorded: Recorded, event: MessagePosted) -> None:
-        self.recorded, self.event = recorded, event
-        self.content, self.mentions, self.mentions_channel = event.content, event.mentions, event.mentions_channel
-        self.edited_at: datetime | None = None
-        self.deleted_at: datetime | None = None
-
-
 def _to_text(ids: Sequence[UUID]) -> str:
     """Ids in one text: arrays of arrays cannot be given to `unnest`."""
-    return ",".join(map(str, ids))
+    return ",".join(map(str, ids)) if ids else ""
+
+
+# A posted row is a list in the order of the insert's columns; these are the ones that change within a batch.
+_CONTENT, _EDITED_AT, _DELETED_AT, _MENTIONED, _EVERYBODY = 5, 7, 8, 11, 12
+_KINDS = (Uuids, Uuids, Int8s, Int8s, Uuids, Texts, Moments, Moments, Moments, Uuids, Bools, Texts, Bools)
+
+
+def _posted_row(recorded: Recorded, event: MessagePosted) -> list[Any]:
+    return [
+        recorded.stream_id,
+        event.channel_id,
+        recorded.seq,
+        recorded.position,
+        event.author_id,
+        event.content,
+        event.created_at,
+        None,
+        None,
+        event.parent_id,
+        event.also_to_channel,
+        _to_text(event.mentions),
+        event.mentions_channel,
+    ]
 
 
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     """See `View.fold`. What is posted in the batch is edited and deleted in memory; older messages are updated."""
-    posted: dict[UUID, _New] = {}
+    posted: dict[UUID, list[Any]] = {}
     edited: dict[UUID, MessageEdited] = {}
     deleted: dict[UUID, datetime] = {}
     replies: dict[UUID, tuple[int, datetime]] = {}
     for recorded in batch:
         event = recorded.event
         if isinstance(event, MessagePosted):
-            posted[recorded.stream_id] = _New(recorded, event)
+            posted[recorded.stream_id] = _posted_row(recorded, event)
             if event.parent_id is not None:
                 replies[event.parent_id] = (replies.get(event.parent_id, (0,))[0] + 1, event.created_at)
         elif isinstance(event, MessageEdited):
-            new = posted.get(recorded.stream_id)
-            if new is None:
+            row = posted.get(recorded.stream_id)
+            if row is None:
                 edited[recorded.stream_id] = event
             else:
-                new.content, new.edited_at = event.content, event.at
-                new.mentions, new.mentions_channel = event.mentions, event.mentions_channel
+                row[_CONTENT], row[_EDITED_AT] = event.content, event.at
+                row[_MENTIONED], row[_EVERYBODY] = _to_text(event.mentions), event.mentions_channel
         elif isinstance(event, MessageDeleted):
             # An edit before it stays among the writes: that the message was edited remains known.
             deleted[recorded.stream_id] = event.at
-            new = posted.get(recorded.stream_id)
-            if new is not None:
-                new.content, new.deleted_at, new.mentions, new.mentions_channel = "", event.at, (), False
+            row = posted.get(recorded.stream_id)
+            if row is not None:
+                row[_CONTENT], row[_DELETED_AT], row[_MENTIONED], row[_EVERYBODY] = "", event.at, "", False
     return [
         *_inserts(schema, posted),
         *_edits(schema, edited),
@@ -94,34 +108,17 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     ]
 
 
-def _inserts(schema: str, posted: dict[UUID, _New]) -> list[Write]:
+def _inserts(schema: str, posted: dict[UUID, list[Any]]) -> list[Write]:
     if not posted:
         return []
-    rows = [
-        (
-            message_id,
-            new.event.channel_id,
-            new.recorded.seq,
-            new.recorded.position,
-            new.event.author_id,
-            new.content,
-            new.event.created_at,
-            new.edited_at,
-            new.deleted_at,
-            new.event.parent_id,
-            new.event.also_to_channel,
-            _to_text(new.mentions),
-            new.mentions_channel,
-        )
-        for message_id, new in posted.items()
-    ]
     statement = (
         f"insert into {schema}.messages (message_id, channel_id, seq, position, author_id, content, created_at,"
         " edited_at, deleted_at, parent_id, also_to_channel, mentions, mentions_channel) select * from unnest("
         "%b::uuid[], %b::uuid[], %b::int8[], %b::int8[], %b::uuid[], %b::text[], %b::timestamptz[],"
         " %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::bool[], %b::text[], %b::bool[])"
     )
-    return [(statement, [list(column) for column in zip(*rows, strict=True)])]
+    columns = zip(*posted.values(), strict=True)
+    return [(statement, [kind(column) for kind, column in zip(_KINDS, columns, strict=True)])]
 
 
 def _edits(schema: str, edited: dict[UUID, MessageEdited]) -> list[Write]:
@@ -148,12 +145,13 @@ def _replies(schema: str, replies: dict[UUID, tuple[int, datetime]]) -> list[Wri
         return []
     statement = (
         f"update {schema}.messages m set reply_count = m.reply_count + u.more, last_reply_at = u.at"
-        " from unnest(%b::uuid[], %b::int4[], %b::timestamptz[]) as u(id, more, at) where m.message_id = u.id"
+        " from unnest(%b::uuid[], %b::int8[], %b::timestamptz[]) as u(id, more, at) where m.message_id = u.id"
     )
-    return [(statement, [list(replies), [r[0] for r in replies.values()], [r[1] for r in replies.values()]])]
+    counts, moments = zip(*replies.values(), strict=True)
+    return [(statement, [Uuids(replies), Int8s(counts), Moments(moments)])]
 
 
-def _deletions(schema: str, deleted: dict[UUID, datetime], posted: dict[UUID, _New]) -> list[Write]:
+def _deletions(schema: str, deleted: dict[UUID, datetime], posted: Collection[UUID]) -> list[Write]:
     if not deleted:
         return []
     older = {message_id: at for message_id, at in deleted.items() if message_id not in posted}

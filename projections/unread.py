@@ -23,6 +23,7 @@ from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from domain.reading import MarkedRead
 from projections import channels, timeline
 from projections.channels import ChannelRow
+from projections.columns import Int8s, Uuids
 from projections.projection import POSITION, Write
 from projections.timeline import MessageRow
 
@@ -126,7 +127,7 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
 
 
 def _columns(seqs: dict[tuple[UUID, UUID], int]) -> list[list[Any]]:
-    return [[key[0] for key in seqs], [key[1] for key in seqs], list(seqs.values())]
+    return [Uuids(key[0] for key in seqs), Uuids(key[1] for key in seqs), Int8s(seqs.values())]
 
 
 def _markers(
@@ -256,7 +257,7 @@ _MENTIONS = f"""
                 join threads_v1.follows f on f.root_id = t.parent_id and f.user_id = m.user_id
                 left join unread_v1.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
                 where t.channel_id = m.channel_id and t.mentions_channel and t.deleted_at is null
-                and t.author_id <> m.user_id and t.seq > {_THREAD_MARKER} limit %(cap)b)
+                and t.seq > k.threads_read_seq and t.author_id <> m.user_id and t.seq > {_THREAD_MARKER} limit %(cap)b)
         ) as distinct_ones
     ) as n
 """

@@ -123,7 +123,7 @@ def _busy() -> tuple[list[Recorded], list[UUID], list[UUID]]:
     return world.log, page, replies
 
 
-@pytest.mark.parametrize("limit", [1, 2, 7, 19, 100])
+@pytest.mark.parametrize("limit", [1, 7, 100])
 @pytest.mark.parametrize("what", ["page", "thread"])
 async def test_paging_visits_each_message_once_in_order(database: str, what: str, limit: int) -> None:
     """Backwards from the newest, forwards from the beginning; deleted ones keep their place; the flags tell the ends."""
@@ -164,7 +164,7 @@ async def test_paging_visits_each_message_once_in_order(database: str, what: str
         assert forwards == ids
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 100])
+@pytest.mark.parametrize("limit", [1, 5, 100])
 async def test_page_around_a_message_holds_it_and_tells_what_lies_beyond(database: str, limit: int) -> None:
     """For every message of the page: its neighbours on both sides, in order, and true flags."""
     events, ids, _ = _busy()

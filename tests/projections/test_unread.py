@@ -146,7 +146,7 @@ class Naive:
         return max(left, key=lambda m: m.seq).message_id if left else None
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_counts_of_a_random_history_equal_the_naive_ones(database: str, seed: int) -> None:
     """Unread, mentions, markers, heads and last messages, for each person in each channel, in all three queries."""
     history = History(seed + 100).run(1_200)
@@ -181,7 +181,7 @@ async def test_counts_of_a_random_history_equal_the_naive_ones(database: str, se
     assert counted > 3, "the history has mentions that count"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_counts_hold_at_every_position_of_a_history(database: str, seed: int) -> None:
     """Not only at its end: marks, edits and deletions come between, and the counts are true after each stretch."""
     history = History(seed + 200).run(500)
