@@ -14,7 +14,7 @@ import uvicorn
 
 from api import create_app
 from sermo import runfile
-from sermo.embedded import Embedded, EmbeddedError
+from sermo.embedded import Embedded
 from sermo.node import Node, running_node
 from sermo.settings import Settings
 from ws.limits import Limits
@@ -91,8 +91,8 @@ async def _watch(embedded: Embedded, thread: ThreadPoolExecutor) -> None:
             try:
                 await loop.run_in_executor(thread, embedded.start)
                 logger.warning("postgres.restarted")
-            except EmbeddedError as error:
-                logger.critical("postgres.restart_failed", error=str(error))
+            except Exception as error:  # whatever it was, the next try may do
+                logger.critical("postgres.restart_failed", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
 
 

@@ -13,6 +13,11 @@ from websockets.exceptions import InvalidState
 
 EXTENSION = "sermo.transport"
 _LINGER_S = 5.0
+"""For the answer to a close frame."""
+_DISCARD_S = 15.0
+"""For the rest of a frame that is too big: closing with bytes unread would reset the connection."""
+_QUIET_S = 0.25
+"""A client that sends nothing more for so long has sent the rest."""
 
 
 def to_wire(payload: bytes) -> bytes:
@@ -29,6 +34,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol; puts itself into the scope for `Outbox`."""
 
     _discarding = False
+    _discarded_bytes = 0
 
     def handle_connect(self, event: Any) -> None:
         """Accept, and let the application write to the transport."""
@@ -39,7 +45,9 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, unless it was told that they are not wanted."""
-        if not self._discarding:
+        if self._discarding:
+            self._discarded_bytes += len(data)
+        else:
             super().data_received(data)
 
     def handle_parser_exception(self) -> None:
@@ -53,10 +61,8 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._discarding = True
-        # The client's answer cannot be told from the rest of what it sends, so it is not waited for.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._linger()
+        self._linger(_DISCARD_S)
+        self.loop.call_later(_QUIET_S, self._end_when_quiet)
 
     def close_now(self, code: int, reason: str) -> None:
         """Close although the client does not read: what is unsent is dropped with the connection."""
@@ -69,7 +75,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self._linger()
+        self._linger(_LINGER_S)
 
     def shutdown(self) -> None:
         """The server ends: one that was told so has a moment to answer; uvicorn waits for it."""
@@ -78,7 +84,16 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         else:
             super().shutdown()
 
-    def _linger(self) -> None:
+    def _end_when_quiet(self, seen_bytes: int = 0) -> None:
+        """End our half: the client's answer to the close cannot be told from the rest of what it sends."""
+        if self.disconnected or self.transport.is_closing():
+            return
+        if self._discarded_bytes != seen_bytes:
+            self.loop.call_later(_QUIET_S, self._end_when_quiet, self._discarded_bytes)
+        elif self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _linger(self, seconds: float) -> None:
         """Read on until the client has answered the close, or for a while: closing with bytes unread would reset it.
 
         uvicorn closes the transport when the application is done, unless `close_timer` is set.
@@ -87,7 +102,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+        self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
 
 class Outbox:

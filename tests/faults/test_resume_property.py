@@ -1,6 +1,7 @@
 """The promise of resuming, as a property over real servers: whatever happens, each client gets exactly what is its own."""
 
 import asyncio
+import json
 import random
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,14 @@ from domain.channel import ChannelDeleted
 from domain.decider import Recorded
 from domain.ids import WORKSPACE_FEED
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
+from domain.message import MessageDeleted
 from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.people import Person, register
 from tests.support.servers import server
 from tests.support.wait import await_until
 from tests.support.wsclient import Client, check_stream, new_id
+from ws.frames import event_frame
 
 STEPS = 120
 PEOPLE = 4
@@ -39,6 +42,23 @@ def visible(events: list[Recorded], user_id: UUID, after: int) -> list[int]:
         if isinstance(event, ChannelDeleted):
             mine.discard(event.channel_id)
     return seen
+
+
+def check_contents(frames: list[dict[str, Any]], events: list[Recorded]) -> None:
+    """Each frame is what the event alone says, but for redaction (of what is deleted) and the counts of a marker."""
+    deleted = {recorded.stream_id for recorded in events if isinstance(recorded.event, MessageDeleted)}
+    for frame in frames:
+        recorded = events[frame["id"] - 1]
+        redacted = frame["data"].get("redacted", False)
+        assert not redacted or recorded.stream_id in deleted, frame
+        made = event_frame(recorded, redacted=redacted)
+        assert made is not None
+        expected = json.loads(made)
+        if frame["type"] == "unread_count_updated":
+            assert frame["data"].keys() == {"read_seq", "unread_count", "unread_capped", "mention_count", "as_of"}
+            assert frame["data"]["as_of"] >= frame["id"]
+            expected["data"] = frame["data"] | expected["data"]
+        assert frame == expected
 
 
 class Actor:
@@ -162,6 +182,7 @@ async def test_every_client_gets_what_the_log_says_it_may_see_once_and_in_order(
             got = [frame["id"] for frame in actor.client.events]
             assert got == expected, f"seed {seed}"
             check_stream(actor.client.events, actor.person.user_id)
+            check_contents(actor.client.events, events)
             assert actor.resumes > 0, f"seed {seed}: nobody was cut"
             await actor.client.close()
         head = events[-1].position
