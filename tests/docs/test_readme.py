@@ -1,6 +1,7 @@
 """README and docs are true: the demo runs, settings and files that are named exist."""
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -17,12 +18,16 @@ async def test_the_demo_in_the_readme_runs(database: str) -> None:
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert code is not None
     async with server("--database-url", database) as process:
-        program = f"URL = {process.url!r}\n{code[1]}"
+        program = code[1].replace("127.0.0.1:8000", process.url.removeprefix("http://"))
         arguments = [sys.executable, "-c", program]
         done = await asyncio.to_thread(
             subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False
         )
     assert done.returncode == 0, done.stderr
+    posted, message, resumed = done.stdout.splitlines()
+    assert posted == "[201, 200]"
+    assert json.loads(message)["data"]["content"] == "while you were away"
+    assert json.loads(resumed)["type"] == "resumed"
 
 
 def test_every_file_that_the_readme_names_exists() -> None:
