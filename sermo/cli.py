@@ -37,7 +37,7 @@ from sermo.telemetry import configure_logs
 
 T = TypeVar("T")
 
-_errors = Console(stderr=True)
+_errors = Console(stderr=True, soft_wrap=True, highlight=False)
 _out = Console(soft_wrap=True, highlight=False)
 
 
