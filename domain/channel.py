@@ -107,9 +107,11 @@ class CreateChannel(Command, frozen=True, kw_only=True):
     topic: str
     created_by: UUID
     at: datetime
+    imported: bool = False
+    """From another system: its id is version 8."""
 
     def check(self) -> None:
-        if self.channel_id.version not in (7, 8):
+        if self.channel_id.version != (8 if self.imported else 7):
             raise InvalidId(field="channel_id")
         if self.kind is ChannelKind.DIRECT:
             raise Invalid("kind must be public or private; direct channels are made from their people.", field="kind")

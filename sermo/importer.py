@@ -324,6 +324,7 @@ class Importer:
             topic="",
             created_by=_user_id(author),
             at=at,
+            imported=True,
         )
 
     async def _with_free_name(
