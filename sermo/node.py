@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from api.services import Readiness
 from api.services import Services as ApiServices
 from domain.decider import Recorded
 from projections import memberships
+from projections.group import NotBuilt, ensure_views
 from projections.runner import GroupRunner
 from sermo import log
 from sermo.appender import Appender
@@ -159,6 +160,9 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
         await node.pool.wait(10.0)
         async with node.pool.connection() as connection:
             await log.check_settings(connection, allow_unsafe=settings.allow_unsafe_postgres)
+            # Before the first request reads them. What has to be built first is the runner's to tell.
+            with suppress(NotBuilt):
+                await ensure_views(connection)
         await node.tail.start()
         parts = {
             "tail": node.tail.run(),

@@ -45,6 +45,8 @@ from ws.transport import Outbox, to_wire
 logger = structlog.get_logger()
 
 _LOG_WAIT_S = 5.0
+_OVERLOADED_PAUSE_S = 0.005
+"""One that sends on though too much of it waits is read so much slower, so that the others are not."""
 _COME_BACK = '{"code":"unavailable","retry_after_ms":1000}'
 
 
@@ -90,6 +92,9 @@ class Connection:
                 await self._do(effect)
             except (psycopg.OperationalError, OSError) as error:
                 self._fail("ws.database_failed", error)
+            except Exception as error:
+                logger.exception("ws.frame_failed", session_id=str(self._session_id))
+                self._fail("ws.frame_failed", error)
 
     async def receive_binary(self) -> None:
         """A binary frame."""
@@ -109,7 +114,8 @@ class Connection:
             case session.Renew(token, ref):
                 await self._renew(token, ref)
             case session.Run():
-                self._enqueue(effect)
+                if not self._enqueue(effect):
+                    await asyncio.sleep(_OVERLOADED_PAUSE_S)
         # One that floods us without reading our answers is not read either.
         if self._outbox.is_full and not await self._outbox.drained(self._services.limits.no_progress_s):
             self.close(CloseCode.TOO_SLOW, "no progress")
@@ -358,22 +364,23 @@ class Connection:
 
     # Commands
 
-    def _enqueue(self, run: session.Run) -> None:
-        """Of one connection and channel one command is under way; the next ones wait in order."""
+    def _enqueue(self, run: session.Run) -> bool:
+        """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
         if self._commands_waiting >= self._services.limits.commands_waiting_max:
             refusal = Overloaded(retry_after_ms=1_000)
             self._outbox.write(to_wire(frames.error(refusal, run.ref)))
-            return
+            return False
         lane_id = self._lane(run.frame)
         self._commands_waiting += 1
         lane = self._lanes.get(lane_id)
         if lane is not None:
             lane.append(run)
-            return
+            return True
         self._lanes[lane_id] = deque((run,))
         task = asyncio.create_task(self._work(lane_id))
         self._lane_tasks.add(task)
         task.add_done_callback(self._lane_tasks.discard)
+        return True
 
     def _lane(self, frame: frames.ClientFrame) -> UUID:
         match frame:
