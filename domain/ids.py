@@ -6,6 +6,7 @@ nobody can sit on a stream that another kind will need. The derivation is part o
 
 import hashlib
 import unicodedata
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 _ROOT = UUID("5e120000-0000-5000-8000-000000000000")
@@ -25,6 +26,7 @@ def fold_name(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+@lru_cache(maxsize=65_536)
 def membership_id(channel_id: UUID, user_id: UUID) -> UUID:
     """The stream of one person's membership of one channel."""
     return UUID(bytes=_v5(_MEMBERSHIP.bytes + channel_id.bytes + user_id.bytes))

@@ -18,6 +18,7 @@ _NULL = b"\xff\xff\xff\xff"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _header = struct.Struct(">iiIii").pack
+_sized_int4 = struct.Struct(">ii").pack
 _sized_int8 = struct.Struct(">iq").pack
 _size = struct.Struct(">i").pack
 
@@ -28,6 +29,14 @@ class Uuids(list[UUID | None]):
 
 class Texts(list[str]):
     """`text[]`"""
+
+
+class Blobs(list[bytes | None]):
+    """`bytea[]`"""
+
+
+class Int4s(list[int]):
+    """`int4[]`"""
 
 
 class Int8s(list[int]):
@@ -51,6 +60,14 @@ def _text(value: str) -> bytes:
     if b"\0" in data:
         raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
     return _size(len(data)) + data
+
+
+def _blob(value: bytes | None) -> bytes:
+    return _size(len(value)) + value if value is not None else _NULL
+
+
+def _int4(value: int) -> bytes:
+    return _sized_int4(4, value)
 
 
 def _int8(value: int) -> bytes:
@@ -78,6 +95,8 @@ def _register(kind: type[list[Any]], array_oid: int, element_oid: int, pack: Cal
 
 _register(Uuids, 2951, 2950, _uuid)
 _register(Texts, 1009, 25, _text)
+_register(Blobs, 1001, 17, _blob)
+_register(Int4s, 1007, 23, _int4)
 _register(Int8s, 1016, 20, _int8)
 _register(Bools, 1000, 16, _bool)
 _register(Moments, 1185, 1184, _moment)

@@ -31,22 +31,27 @@ WAITING_MAX = 10_000
 """Commands that may wait; one more is refused as `overloaded`."""
 ANSWER_TIMEOUT_S = 10.0
 """A call that is not answered by then runs on a dead connection: longer than the server waits for the append lock."""
+_WATCH_S = 0.1
+"""How often it is looked for commands past their deadline."""
 LOOK_AHEAD = 2_048
 """How far behind the first waiting command others are looked for that can travel with it."""
 
 
 class _Waiting:
-    __slots__ = ("attempt", "deadline", "result")
+    __slots__ = ("attempt", "deadline", "expired", "result")
 
     def __init__(self, attempt: Attempt, deadline: float) -> None:
         self.attempt = attempt
         self.deadline = deadline
+        self.expired = False
+        """Whether it was over before it was known to be done: its caller was told `unavailable`."""
         self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
-    @property
-    def expired(self) -> bool:
-        """Whether it is over before it was done: its caller was told `unavailable`."""
-        return self.result.done()
+    def fail(self, error: Exception) -> None:
+        """Tell the caller, if there still is one."""
+        if not self.result.done():
+            self.result.set_exception(error)
+            self.result.exception()  # seen: perhaps nobody waits for it any more
 
 
 def pack(waiting: deque[_Waiting]) -> list[_Waiting]:
@@ -88,6 +93,9 @@ class Appender:
         self._waiting: deque[_Waiting] = deque()
         self._in_flight: list[_Waiting] = []
         self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._watch: asyncio.TimerHandle | None = None
         self.conflicts = 0
         self.batches = 0
         self.appended = 0
@@ -100,27 +108,33 @@ class Appender:
     def submit(self, attempt: Attempt, deadline: float) -> asyncio.Future[Result]:
         """Put an attempt into the queue, in the order of the calls. Raises `Overloaded`.
 
-        The result, or `Unavailable` once the deadline (of `time.monotonic`) has passed while the database was away.
+        The result, or `Unavailable` once the deadline (of `time.monotonic`) has passed while the database was away. A
+        caller that is cancelled cancels nothing: what waits is still appended.
         """
         if len(self._waiting) >= WAITING_MAX:
             raise Overloaded(retry_after_ms=1_000)
         item = _Waiting(attempt, deadline)
         self._waiting.append(item)
         self._has_work.set()
+        self._is_idle.clear()
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._look)
         return item.result
 
-    async def append(self, attempt: Attempt, deadline: float) -> Result:
-        """The attempt's result. Raises `Overloaded`, or `Unavailable` at the deadline.
+    def _look(self) -> None:
+        """One timer for all waiting commands: cheaper than one, and a scope, for each."""
+        self._watch = None
+        self._expire()
+        if self._in_flight or self._waiting:
+            self._watch = asyncio.get_running_loop().call_later(_WATCH_S, self._look)
 
-        A caller that is cancelled cancels nothing: what waits is still appended.
-        """
-        result = self.submit(attempt, deadline)
-        # Cheaper than `asyncio.timeout` and `shield`, which make a task and a scope for every command.
-        await asyncio.wait((result,), timeout=max(deadline - time.monotonic(), 0))
-        if not result.done():
-            result.cancel()  # what waits is expired by this; what is under way is done or not, as the text says
-            raise Unavailable(retry_after_ms=1_000)
-        return result.result()
+    def _expire(self) -> None:
+        """End what is past its deadline. What is under way then is done or not, as the refusal says."""
+        now = time.monotonic()
+        for item in (*self._in_flight, *self._waiting):
+            if item.deadline <= now and not item.expired:
+                item.expired = True
+                item.fail(Unavailable(retry_after_ms=1_000))
 
     async def run(self) -> None:
         """Append until cancelled."""
@@ -128,20 +142,21 @@ class Appender:
             while True:
                 await self._has_work.wait()
                 self._in_flight = [item for item in pack(self._waiting) if not item.expired]
-                if not self._waiting:
-                    self._has_work.clear()
                 if self._in_flight:
                     await self._send(self._in_flight)
                     self._in_flight = []
+                if not self._waiting:
+                    self._has_work.clear()
+                    self._is_idle.set()
         finally:
+            if self._watch is not None:
+                self._watch.cancel()
             if self._connection is not None:
                 await self._connection.close()
 
     async def drain(self) -> None:
         """Wait until nothing waits; new commands must have been stopped before."""
-        while pending := [item.result for item in (*self._in_flight, *self._waiting) if not item.expired]:
-            await asyncio.wait(pending)
-            await asyncio.sleep(0)
+        await self._is_idle.wait()
 
     async def _send(self, batch: list[_Waiting]) -> None:
         delay_s = 0.02
@@ -156,7 +171,8 @@ class Appender:
                 await self._drop_connection()
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, 0.5)
-                batch = self._without_expired(batch)
+                self._expire()
+                batch = [item for item in batch if not item.expired]
             except psycopg.Error as error:
                 await self._send_apart(batch, error)
                 return
@@ -164,22 +180,11 @@ class Appender:
                 self._answer(batch, results)
                 return
 
-    def _without_expired(self, batch: list[_Waiting]) -> list[_Waiting]:
-        """Those that are still to be tried; the others are over, also where their caller went away long ago."""
-        now = time.monotonic()
-        for item in batch:
-            if item.deadline <= now and not item.result.done():
-                item.result.set_exception(Unavailable(retry_after_ms=1_000))
-                item.result.exception()  # seen: perhaps nobody waits for it any more
-        return [item for item in batch if not item.expired]
-
     async def _send_apart(self, batch: list[_Waiting], error: psycopg.Error) -> None:
         """The database refused the call itself: find out whose fault it is, so that one command cannot harm others."""
         logger.error("appender.call_refused", error=str(error).strip(), commands=len(batch))
         if len(batch) == 1:
-            if not batch[0].result.done():
-                batch[0].result.set_exception(error)
-                batch[0].result.exception()  # seen: perhaps nobody waits for it any more
+            batch[0].fail(error)
             return
         for item in batch:
             await self._send([item])

@@ -139,7 +139,7 @@ class Executor:
             creates = getattr(command, command.creates) if command.creates else None
             relied = {stream_id: view.versions[stream_id] for stream_id in view.relied}
             attempt = Attempt.of(own_id, command_hash, relied, events, creates)
-            result = await self._appender.append(attempt, deadline)
+            result = await self._appender.submit(attempt, deadline)
             if result.kind is not Kind.CONFLICT:
                 return await self._answer(command, view, result, deadline)
             self.cache.forget(view.relied)
@@ -193,11 +193,12 @@ class Executor:
         while True:
             needs = command.needs(view.loaded)
             view.relied = needs.relied
-            wanted = [s for s in dict.fromkeys((*needs.relied, *needs.facts)) if s not in view.states]
-            if not wanted:
-                return view
-            missing = []
-            for stream_id in wanted:
+            wanted = False
+            missing: list[UUID] = []
+            for stream_id in (*needs.relied, *needs.facts):
+                if stream_id in view.states or stream_id in missing:
+                    continue
+                wanted = True
                 entry = None if fresh else self.cache.get(stream_id)
                 if entry is None and stream_id == creates and not fresh:
                     entry = (None, 0)  # new, as far as we know; the append function knows
@@ -206,6 +207,8 @@ class Executor:
                 else:
                     view.states[stream_id], view.versions[stream_id] = entry
                     view.is_fresh = False
+            if not wanted:
+                return view
             if missing:
                 await self._load_from_database(view, missing, deadline)
 

@@ -23,6 +23,7 @@ from psycopg import AsyncConnection
 
 from domain import catalog
 from domain.decider import NewEvent, Recorded
+from projections.columns import Blobs, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
 """Also the library's channel name, so that its subscriptions are woken by our appends."""
@@ -133,14 +134,14 @@ _APPEND = (
 
 def append_parameters(batch: Sequence[Attempt]) -> tuple[list[Any], ...]:
     """The arrays of `sermo_append`, in its order."""
-    stream_commands: list[int] = []
-    stream_ids: list[UUID] = []
-    stream_versions: list[int] = []
-    stream_modes: list[str] = []
-    event_streams: list[int] = []
-    event_topics: list[str] = []
-    event_states: list[bytes] = []
-    event_feeds: list[UUID | None] = []
+    stream_commands = Int4s()
+    stream_ids = Uuids()
+    stream_versions = Int8s()
+    stream_modes = Texts()
+    event_streams = Int4s()
+    event_topics = Texts()
+    event_states = Blobs()
+    event_feeds = Uuids()
     for number, attempt in enumerate(batch, 1):
         places: dict[UUID, int] = {}
         for stream_id, version in attempt.relied.items():
@@ -158,8 +159,8 @@ def append_parameters(batch: Sequence[Attempt]) -> tuple[list[Any], ...]:
             event_states.append(state)
             event_feeds.append(new.feed_id)
     return (
-        [attempt.command_id for attempt in batch],
-        [attempt.command_hash for attempt in batch],
+        Uuids(attempt.command_id for attempt in batch),
+        Blobs(attempt.command_hash for attempt in batch),
         stream_commands,
         stream_ids,
         stream_versions,

@@ -16,7 +16,7 @@ from litestar.handlers import WebsocketRouteHandler
 from ws.codes import CloseCode
 from ws.connection import Connection, Services
 from ws.frames import SUBPROTOCOL
-from ws.transport import EXTENSION, Outbox
+from ws.transport import EXTENSION, Flusher, Outbox
 
 logger = structlog.get_logger()
 
@@ -35,6 +35,7 @@ class Endpoint:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._connections: set[Connection] = set()
+        self._flusher = Flusher()
 
     @property
     def connections(self) -> int:
@@ -63,7 +64,7 @@ class Endpoint:
         protocol: Any = (socket.scope.get("extensions") or {}).get(EXTENSION)
         if protocol is None:
             raise RuntimeError("Sermo's socket needs its own uvicorn protocol: start it with `sermo serve`")
-        outbox = Outbox(protocol, self._services.limits.outbox_max_bytes)
+        outbox = Outbox(protocol, self._services.limits.outbox_max_bytes, self._flusher)
         connection = Connection(self._services, outbox, _bearer(socket), _ticket(socket))
         self._connections.add(connection)
         try:

@@ -105,13 +105,41 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
 
 
+class Flusher:
+    """Writes what lies in the outboxes of a node, a moment later: what a client is sent in that moment goes out in one call.
+
+    A sender's own event is written by the hub, and the acknowledgement a turn of the event loop later by the command that
+    waited; so it is two turns until the bytes go out.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[Outbox] = []
+
+    def add(self, outbox: "Outbox") -> None:
+        """This one has something to write."""
+        self._waiting.append(outbox)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for outbox in waiting:
+            outbox.flush()
+
+
 class Outbox:
     """What goes to one client. Bounded: `is_full` says when no more should be written."""
 
-    def __init__(self, protocol: SermoWebSocketProtocol, max_bytes: int) -> None:
+    def __init__(self, protocol: SermoWebSocketProtocol, max_bytes: int, flusher: Flusher) -> None:
         self._protocol = protocol
         self._transport: asyncio.Transport = protocol.transport
         self._max_bytes = max_bytes
+        self._flusher = flusher
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
 
     @property
     def is_open(self) -> bool:
@@ -121,20 +149,29 @@ class Outbox:
     @property
     def unsent_bytes(self) -> int:
         """What the client has not taken yet, without the kernel's buffers."""
-        return self._transport.get_write_buffer_size()
+        return self._waiting_bytes + self._transport.get_write_buffer_size()
 
     @property
     def is_full(self) -> bool:
         """Whether the client is behind."""
-        return self._transport.get_write_buffer_size() > self._max_bytes
+        return self.unsent_bytes > self._max_bytes
 
     def write(self, wire: bytes) -> None:
-        """Write a ready frame; never blocks. Does nothing when the connection is over."""
-        if self.is_open:
-            self._transport.write(wire)
+        """Write a ready frame, in a moment; never blocks. Does nothing when the connection is over."""
+        if not self._waiting:
+            self._flusher.add(self)
+        self._waiting.append(wire)
+        self._waiting_bytes += len(wire)
+
+    def flush(self) -> None:
+        """Give the transport what waits."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        if waiting and self.is_open:
+            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     async def drained(self, no_progress_s: float) -> bool:
         """Wait until the client has taken most of it; False when it takes nothing for so long."""
+        self.flush()
         while self.is_open and not self._protocol.writable.is_set():
             before = self.unsent_bytes
             try:
@@ -146,5 +183,6 @@ class Outbox:
         return True
 
     def close(self, code: int, reason: str = "") -> None:
-        """End the connection with this code."""
+        """End the connection with this code, after what waits."""
+        self.flush()
         self._protocol.close_now(code, reason)

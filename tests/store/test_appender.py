@@ -91,10 +91,10 @@ async def test_one_more_than_may_wait_is_refused_as_overloaded(monkeypatch: pyte
     """With a delay to come back after; those that wait are not disturbed."""
     monkeypatch.setattr(appender, "WAITING_MAX", 3)
     idle = Appender(_nowhere, Tail(_nowhere))
-    waiting = [asyncio.create_task(idle.append(attempt(new_id()), time.monotonic() + 0.2)) for _ in range(3)]
+    waiting = [idle.submit(attempt(new_id()), time.monotonic() + 0.2) for _ in range(3)]
     await await_until(lambda: idle.waiting == 3)
     with pytest.raises(Overloaded) as refused:
-        await idle.append(attempt(new_id()), time.monotonic() + 0.2)
+        await idle.submit(attempt(new_id()), time.monotonic() + 0.2)
     assert refused.value.retry_after_ms
     answers = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(answer) for answer in answers] == [Unavailable] * 3
@@ -104,7 +104,7 @@ async def test_drain_ends_when_the_last_command_has_met_its_deadline() -> None:
     """Without a database, and also where the callers went away: a shutdown never hangs on what nobody waits for."""
     lonely = Appender(_nowhere, Tail(_nowhere))
     running = asyncio.create_task(lonely.run())
-    calls = [asyncio.create_task(lonely.append(attempt(new_id()), time.monotonic() + 0.3)) for _ in range(4)]
+    calls = [lonely.submit(attempt(new_id()), time.monotonic() + 0.3) for _ in range(4)]
     await await_until(lambda: lonely._in_flight)
     calls[0].cancel()
     calls[1].cancel()
@@ -120,18 +120,18 @@ async def test_commands_are_unavailable_while_the_database_is_gone_and_fine_afte
     """Each at its own deadline; the same command sent again is appended once."""
     async with running_proxy(database) as proxy, running_node(proxy.dsn) as node:
         first = attempt(new_id())
-        await node.appender.append(first, time.monotonic() + 5)
+        await node.appender.submit(first, time.monotonic() + 5)
         proxy.refusing = True
         proxy.cut()
         second = attempt(new_id())
         for _ in range(2):
             started = time.monotonic()
             with pytest.raises(Unavailable):
-                await node.appender.append(second, time.monotonic() + 0.3)
+                await node.appender.submit(second, time.monotonic() + 0.3)
             assert 0.3 <= time.monotonic() - started < 2
         proxy.resume()
         for each, kind in ((second, Kind.APPENDED), (first, Kind.REPEATED)):
-            result = await node.appender.append(each, time.monotonic() + 5)
+            result = await node.appender.submit(each, time.monotonic() + 5)
             assert result.kind is kind
         await node.wait_for(2)
         assert node.positions == [1, 2]
@@ -146,12 +146,9 @@ async def test_one_command_that_the_database_refuses_harms_no_other_of_its_batch
         )
         await holder.execute("select sermo_lock_log()")
         deadline = time.monotonic() + 5
-        blocker = asyncio.create_task(node.appender.append(attempt(new_id()), deadline))
+        blocker = node.appender.submit(attempt(new_id()), deadline)
         await await_until(lambda: node.appender._in_flight)
-        calls = [
-            asyncio.create_task(node.appender.append(each, deadline))
-            for each in (attempt(new_id()), poisoned, attempt(new_id()))
-        ]
+        calls = [node.appender.submit(each, deadline) for each in (attempt(new_id()), poisoned, attempt(new_id()))]
         await await_until(lambda: node.appender.waiting == 3)
         await holder.rollback()
         await blocker
