@@ -13,7 +13,16 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from domain.errors import BadRequest, Invalid, InvalidId, NotFound, Refusal, TooLarge, Unavailable
+from domain.errors import (
+    BadRequest,
+    Invalid,
+    InvalidId,
+    NotFound,
+    Refusal,
+    TooLarge,
+    Unavailable,
+    from_validation_error,
+)
 
 logger = structlog.get_logger()
 
@@ -101,7 +110,7 @@ def handle(request: "Request[object, object, object]", error: Exception) -> Resp
         return to_response(error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction):
         logger.warning("api.database_unavailable", path=request.url.path, error=str(error).strip())
         return to_response(Unavailable(retry_after_ms=1_000))
     logger.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
@@ -136,10 +145,7 @@ def _from_validation(error: ValidationException) -> Refusal:
 
 def from_msgspec(error: msgspec.ValidationError, own_ids: frozenset[str]) -> Refusal:
     """A body that is JSON, but not of the documented shape. `own_ids`: the fields that hold ids made by the client."""
-    text, _, path = str(error).partition(" - at `$")
-    field = path.removesuffix("`").lstrip(".").partition("[")[0] or None
-    if field is None and "`" in text:
-        field = text.split("`")[1] if "field" in text else None
-    if text == "Invalid UUID" and field in own_ids:
-        return InvalidId(field=field)
-    return Invalid(f"{text}{f' at {field}' if path else ''}.", field=field or "body")
+    refusal = from_validation_error(error)
+    if isinstance(refusal, InvalidId) and refusal.field not in own_ids:
+        return Invalid(str(refusal), field=refusal.field)
+    return refusal if refusal.field is not None else Invalid(str(refusal), field="body")

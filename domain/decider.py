@@ -23,6 +23,14 @@ class Unknown(msgspec.Struct, frozen=True):
     topic: str
 
 
+class Damaged(Unknown, frozen=True):
+    """An event of a known type whose stored bytes cannot be read: like an unknown one it moves every cursor, but nobody
+    decides from its stream, and the views park it.
+    """
+
+    error: str
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What a stream's events amount to. None stands for a stream without events."""
 

@@ -12,7 +12,10 @@
 What a person may not know of is `NotFound`, never a refusal that tells it is there.
 """
 
+import re
 from typing import ClassVar
+
+import msgspec
 
 
 class Refusal(Exception):
@@ -197,3 +200,15 @@ class RateLimited(Later):
     """One person or connection asks too much."""
 
     code, text = "rate_limited", "Too many requests: try again after the delay."
+
+
+_FIELD = re.compile(r"(?:at `\$\.?(?P<path>[^`.\[]+)|field `(?P<name>[^`]+)`)")
+
+
+def from_validation_error(error: msgspec.ValidationError) -> Invalid:
+    """The refusal of data of another shape; names the field from msgspec's account of what is wrong."""
+    text = str(error)
+    found = _FIELD.search(text)
+    field = (found["path"] or found["name"]) if found else None
+    sentence = text.partition(" - at ")[0] + (f" ({field})." if field else ".")
+    return InvalidId(sentence, field=field) if "Invalid UUID" in text else Invalid(sentence, field=field)

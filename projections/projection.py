@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from psycopg import AsyncConnection
 
-from domain.decider import Recorded
+from domain.decider import Damaged, Recorded
 
 Write = tuple[str, Sequence[Any]]
 """A statement and its parameters (`%b`)."""
@@ -56,6 +56,9 @@ async def apply_batch(
     """
     if not batch or any(recorded.position != place for place, recorded in enumerate(batch, expected + 1)):
         raise Hole(f"the batch after {expected} is not dense: it begins at {batch[0].position if batch else 'nothing'}")
+    for recorded in batch:
+        if isinstance(recorded.event, Damaged):
+            raise ValueError(f"position {recorded.position} is damaged: {recorded.event.error}")
     writes = [write for view, schema in views for write in view.fold(schema, batch)]
     # No pipeline: with megabytes of parameters psycopg's stood still, both sides waiting (3.3.9, batches of 5,000).
     async with connection.transaction():

@@ -102,7 +102,12 @@ class GroupRunner:
                     await self._own(connection)
             except Fenced as error:
                 logger.warning("views.fenced", error=str(error))
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
+            except (
+                psycopg.OperationalError,
+                psycopg.InterfaceError,
+                psycopg.errors.ReadOnlySqlTransaction,
+                OSError,
+            ) as error:
                 logger.warning("views.connection_lost", error=str(error).strip(), position=self.position)
             except Exception:
                 logger.exception("views.failed", position=self.position)

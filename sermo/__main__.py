@@ -2,4 +2,4 @@
 
 from sermo.cli import main
 
-main()
+main(prog_name="sermo")

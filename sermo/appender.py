@@ -166,7 +166,7 @@ class Appender:
                     self._connection = await self._connect()
                 with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
                     results = await log.append(self._connection, [item.attempt for item in batch])
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
+            except (*log.CONNECTION_ERRORS, TimeoutError) as error:
                 logger.warning("appender.connection_lost", error=str(error).strip(), commands=len(batch))
                 await self._drop_connection()
                 await asyncio.sleep(delay_s)

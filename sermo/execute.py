@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
+import structlog
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
 from domain import catalog
-from domain.decider import Command, Loaded, NewEvent, Outcome, Recorded, State
+from domain.decider import Command, Damaged, Loaded, NewEvent, Outcome, Recorded, State
 from domain.errors import Conflict, KeyReused, LastOwner, Refusal, Unavailable
 from domain.membership import LeaveChannel, RemoveMember, SetMember
 from sermo import log
@@ -30,6 +30,7 @@ COMMAND_DEADLINE_S = 5.0
 CACHED_STREAMS = 100_000
 
 T = TypeVar("T")
+logger = structlog.get_logger()
 
 FindOwners = Callable[[UUID], Awaitable[Sequence[UUID]]]
 """The owners of a channel, as good as known; the log verifies the one that is relied on."""
@@ -71,7 +72,7 @@ class StateCache:
             entry = self._entries.get(recorded.stream_id)
             if entry is None or recorded.version <= entry[1]:
                 continue
-            if recorded.version == entry[1] + 1:
+            if recorded.version == entry[1] + 1 and not isinstance(recorded.event, Damaged):
                 self._entries[recorded.stream_id] = (catalog.evolve(entry[0], recorded.event), recorded.version)
             else:
                 del self._entries[recorded.stream_id]
@@ -227,7 +228,7 @@ class Executor:
                         return await query(connection)
             except PoolClosed as error:
                 raise Unavailable(retry_after_ms=1_000) from error
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError):
+            except log.CONNECTION_ERRORS:
                 await asyncio.sleep(0.02)
 
     async def _load_from_database(self, view: _View, stream_ids: Sequence[UUID], deadline: float) -> None:
@@ -238,6 +239,9 @@ class Executor:
         for stream_id in stream_ids:
             view.states[stream_id], view.versions[stream_id] = None, 0
         for recorded in events:
+            if isinstance(recorded.event, Damaged):
+                logger.critical("execute.event_damaged", position=recorded.position, error=recorded.event.error)
+                raise Unavailable("What this depends on is damaged in the log: the server's operator has to mend it.")
             view.firsts.setdefault(recorded.stream_id, recorded)
             view.states[recorded.stream_id] = catalog.evolve(view.states[recorded.stream_id], recorded.event)
             view.versions[recorded.stream_id] = recorded.version

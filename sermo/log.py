@@ -22,11 +22,19 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain import catalog
-from domain.decider import NewEvent, Recorded
+from domain.decider import Damaged, Event, NewEvent, Recorded, Unknown
 from projections.columns import Blobs, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
 """Also the library's channel name, so that its subscriptions are woken by our appends."""
+
+CONNECTION_ERRORS = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    OSError,
+)
+"""Another connection may do better: this one is lost, or leads to a server that was demoted in a fail-over."""
 
 _SETTINGS = (
     "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=10s"
@@ -191,11 +199,7 @@ def _results(batch: Sequence[Attempt], rows: Iterable[tuple[Any, ...]]) -> list[
         if kind is Kind.CONFLICT:
             moved[index] = stream_id
             continue
-        event = (
-            batch[index].events[len(events[index])].event
-            if kind is Kind.APPENDED
-            else catalog.decode(topic, bytes(state))
-        )
+        event = batch[index].events[len(events[index])].event if kind is Kind.APPENDED else _decode(topic, bytes(state))
         events[index].append(Recorded(position, stream_id, version, event, feed, seq, recorded))
     results = []
     for kind_or_none, found, stream_id in zip(outcomes, events, moved, strict=True):
@@ -210,7 +214,15 @@ _COLUMNS = "notification_id, originator_id, originator_version, topic, state, fe
 def to_recorded(row: tuple[int, UUID, int, str, bytes, UUID | None, int | None, datetime]) -> Recorded:
     """A row of `_COLUMNS` as an event."""
     position, stream_id, version, topic, state, feed_id, seq, recorded_at = row
-    return Recorded(position, stream_id, version, catalog.decode(topic, bytes(state)), feed_id, seq, recorded_at)
+    return Recorded(position, stream_id, version, _decode(topic, bytes(state)), feed_id, seq, recorded_at)
+
+
+def _decode(topic: str, state: bytes) -> Event | Unknown:
+    """One row that a disk or a hand has damaged must not stop those who read the rest."""
+    try:
+        return catalog.decode(topic, state)
+    except msgspec.DecodeError as error:
+        return Damaged(topic, str(error))
 
 
 async def read(connection: AsyncConnection[Any], after: int, limit: int) -> list[Recorded]:

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
-from domain.decider import Recorded, Unknown
+from domain.decider import Damaged, Recorded, Unknown
 from sermo import log
 from sermo.epoch import current_epoch, new_epoch
 
@@ -89,9 +89,14 @@ class Tail:
 
     async def start(self) -> None:
         """Connect and place the cursor at the head of the log. Raises `psycopg.Error` where there is no database."""
-        self._connection = await self._open()
-        self.epoch = await current_epoch(self._connection, lossless_failover=self._lossless_failover)
-        self.position = await log.head(self._connection)
+        connection = await self._open()
+        try:
+            self.epoch = await current_epoch(connection, lossless_failover=self._lossless_failover)
+            self.position = await log.head(connection)
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection = connection
 
     async def run(self) -> None:
         """Follow until cancelled; a lost connection is made again with back-off."""
@@ -165,7 +170,12 @@ class Tail:
         if len(self._ring) > 2 * RING_EVENTS:
             del self._ring[:-RING_EVENTS]
         self.position = events[-1].position
-        self.unknown_events += sum(isinstance(event.event, Unknown) for event in events)
+        for recorded in events:
+            event = recorded.event
+            if isinstance(event, Unknown):
+                self.unknown_events += 1
+                if isinstance(event, Damaged):
+                    logger.critical("tail.event_damaged", position=recorded.position, error=event.error)
         for listener in self._listeners:
             try:
                 listener(events)

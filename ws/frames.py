@@ -4,7 +4,6 @@ An event frame is made from the event alone, so that replay equals live; only re
 `unread_count_updated` come from elsewhere. What we receive holds no undeclared field; what we send may gain some.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -13,7 +12,7 @@ import msgspec
 
 from domain import channel, membership, message, reading, user
 from domain.decider import Event, Recorded, Unknown
-from domain.errors import BadFrame, Invalid, InvalidId, Refusal, UnknownType
+from domain.errors import BadFrame, Invalid, Refusal, UnknownType, from_validation_error
 from domain.ids import WORKSPACE_FEED
 from domain.times import to_rfc3339
 
@@ -90,7 +89,6 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_FIELD = re.compile(r"(?:at `\$\.?(?P<path>[^`.\[]+)|field `(?P<name>[^`]+)`)")
 
 
 class NotAnObject(Exception):
@@ -125,7 +123,7 @@ def parse(text: str) -> Parsed:
     try:
         return Parsed(envelope.ref, decoder.decode(envelope.data), None, envelope.type)
     except msgspec.ValidationError as error:
-        return Parsed(envelope.ref, None, to_invalid(error), envelope.type)
+        return Parsed(envelope.ref, None, from_validation_error(error), envelope.type)
     except msgspec.DecodeError as error:  # a lone surrogate, say: JSON, but no text that we can take
         refused = Invalid(f"data cannot be read: {error}.", field="data")
         return Parsed(envelope.ref, None, refused, envelope.type)
@@ -146,17 +144,6 @@ def _parse_strange(text: str) -> Parsed:
     kind = value.get("type")
     refused = BadFrame("A frame is an object of type, ref (a string) and data (an object).")
     return Parsed(ref, None, refused, kind if isinstance(kind, str) else None)
-
-
-def to_invalid(error: msgspec.ValidationError) -> Invalid:
-    """A refusal that names the field from msgspec's account of what is wrong."""
-    text = str(error)
-    found = _FIELD.search(text)
-    field = (found["path"] or found["name"]) if found else None
-    sentence = text.partition(" - at ")[0] + (f" ({field})." if field else ".")
-    if "Invalid UUID" in text:
-        return InvalidId(sentence, field=field)
-    return Invalid(sentence, field=field)
 
 
 def control(kind: str, ref: str | None = None, **data: Any) -> bytes:

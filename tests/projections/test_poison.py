@@ -1,4 +1,4 @@
-"""Events that PostgreSQL itself refuses: parked with its error, held feeds, repaired in the log, and rebuilt."""
+"""Events that PostgreSQL refuses or nobody can read: parked with its error, held feeds, repaired in the log, and rebuilt."""
 
 from typing import Any
 
@@ -18,7 +18,11 @@ from tests.support.history import store
 from tests.support.spec import World
 from tests.support.views import checkpoint, running_group
 
-KINDS = {"a zero byte in a text": "0x00", "a seq that is taken": "UniqueViolation"}
+KINDS = {
+    "a zero byte in a text": "0x00",
+    "a seq that is taken": "UniqueViolation",
+    "bytes that cannot be read": "is damaged: Input data was truncated",
+}
 """What is wrong with the event, and what the error says."""
 
 
@@ -38,6 +42,8 @@ def _spoil(events: list[Recorded], kind: str) -> tuple[list[Recorded], Recorded]
     assert right.seq is not None
     if kind == "a seq that is taken":
         wrong = _with(right, right.event, right.seq - 1)
+    elif kind == "bytes that cannot be read":
+        wrong = right
     else:
         wrong = _with(right, replace(right.event, content="zero \0 byte"), right.seq)
     return [*events[:at], wrong, *events[at + 1 :]], right
@@ -50,11 +56,15 @@ def _with(r: Recorded, event: MessagePosted, seq: int) -> Recorded:
 async def _repair(connection: AsyncConnection[Any], right: Recorded) -> None:
     """What an operator does with an event that should not have been written."""
     assert isinstance(right.event, MessagePosted)
+    await _overwrite(connection, right, catalog.encode(right.event)[1])
+
+
+async def _overwrite(connection: AsyncConnection[Any], right: Recorded, state: bytes) -> None:
     async with connection.transaction():
         await connection.execute("alter table stored_events disable trigger user")
         await connection.execute(
             "update stored_events set state = %s, feed_seq = %s where notification_id = %s",
-            [catalog.encode(right.event)[1], right.seq, right.position],
+            [state, right.seq, right.position],
         )
         await connection.execute("alter table stored_events enable trigger user")
 
@@ -72,6 +82,8 @@ async def test_event_is_parked_stops_a_rebuild_and_comes_back_after_a_repair(dat
     feed = [e.position for e in events if e.feed_id == cast.PUBLIC and e.position >= right.position]
     async with await log.connect(database) as connection:
         await store(connection, events)
+        if kind == "bytes that cannot be read":
+            await _overwrite(connection, right, b'{"channel_id":')
         async with running_group(database) as runner:
             assert await runner.wait_for(len(events), 20)
             parked = await _parked(connection)
@@ -82,7 +94,7 @@ async def test_event_is_parked_stops_a_rebuild_and_comes_back_after_a_repair(dat
             assert {(row.lag, row.parked) for row in await status(connection)} == {(0, len(feed))}
 
             before = view_rows(database)
-            with pytest.raises(RebuildError, match=r"timeline cannot apply an event of positions"):
+            with pytest.raises(RebuildError, match=r"cannot apply an event of positions"):
                 await rebuild(database, "all")
             assert view_rows(database) == before
             assert await _parked(connection) == parked

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import sql
 
 from domain.channel import TopicChanged
 from domain.decider import NewEvent
@@ -176,3 +177,21 @@ async def test_what_waits_while_one_call_runs_travels_as_one_batch(database: str
         async with node.pool.connection() as connection:
             seqs = [event.seq for event in await log.read(connection, 6, 1_000)]
         assert seqs == list(range(seqs[0] or 0, (seqs[0] or 0) + 101))
+
+
+async def test_a_server_that_has_become_read_only_is_left_for_another(database: str) -> None:
+    """As in a fail-over: commands are unavailable, never refused for good, and appended once a server takes writes."""
+    async with (
+        running_node(database) as node,
+        await psycopg.AsyncConnection.connect(database, autocommit=True) as admin,
+    ):
+        await node.appender.submit(attempt(new_id()), time.monotonic() + 5)
+        name = sql.Identifier(admin.info.dbname)
+        await admin.execute(sql.SQL("alter database {} set default_transaction_read_only = on").format(name))
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sermo'")
+        second = attempt(new_id())
+        with pytest.raises(Unavailable):
+            await node.appender.submit(second, time.monotonic() + 0.3)
+        await admin.execute(sql.SQL("alter database {} reset default_transaction_read_only").format(name))
+        result = await node.appender.submit(second, time.monotonic() + 5)
+        assert result.kind is Kind.APPENDED

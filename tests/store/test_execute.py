@@ -9,7 +9,7 @@ import pytest
 
 from domain.channel import ArchiveChannel
 from domain.channel_state import Role
-from domain.decider import Outcome
+from domain.decider import Damaged, Outcome
 from domain.errors import Forbidden, KeyReused, LastOwner, MessageIdTaken, NameTaken, NotAMember, Refusal, Unavailable
 from domain.ids import membership_id
 from domain.membership import JoinChannel, LeaveChannel, MemberRemoved, RemoveMember, SetMember
@@ -281,3 +281,21 @@ async def test_the_cache_follows_the_log(node: Node, other: Node) -> None:
         await other.execute(
             EditMessage(message_id=await chat.post("mine"), content="x", by=await chat.add_member("m"), at=AT)
         )
+
+
+async def test_a_damaged_event_refuses_what_depends_on_it_and_harms_nothing_else(node: Node) -> None:
+    """A tail that reads it goes on, a command on its stream is `unavailable`, and other messages are posted and edited."""
+    chat = await Chat.begin(node.execute)
+    broken, whole = await chat.post("broken"), await chat.post("whole")
+    async with await log.connect(node.dsn) as connection, connection.transaction():
+        await connection.execute("alter table stored_events disable trigger user")
+        await connection.execute("update stored_events set state = 'x' where originator_id = %s", [broken])
+        await connection.execute("alter table stored_events enable trigger user")
+    async with running_node(node.dsn) as later:
+        with pytest.raises(Unavailable, match="damaged"):
+            await later.execute(EditMessage(message_id=broken, content="mended", by=chat.owner_id, at=AT))
+        await later.execute(EditMessage(message_id=whole, content="edited", by=chat.owner_id, at=AT))
+        outcome = await later.execute(chat.message("next"))
+        assert await later.tail.wait_beyond(outcome.position - 1, 5)
+    damaged = [e for e in await all_events(node.dsn) if isinstance(e.event, Damaged)]
+    assert [e.stream_id for e in damaged] == [broken]
