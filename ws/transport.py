@@ -8,8 +8,11 @@ import asyncio
 import struct
 from typing import Any
 
+import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+
+logger = structlog.get_logger()
 
 EXTENSION = "sermo.transport"
 _LINGER_S = 5.0
@@ -127,7 +130,12 @@ class Flusher:
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         for outbox in waiting:
-            outbox.flush()
+            try:
+                outbox.flush()
+            except Exception:
+                # One client's bytes are lost, so it has to come back; the others get theirs.
+                logger.exception("ws.write_failed")
+                outbox.abort()
 
 
 class Outbox:
@@ -181,6 +189,10 @@ class Outbox:
                 if self.unsent_bytes >= before:
                     return False
         return True
+
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self._transport.abort()
 
     def close(self, code: int, reason: str = "") -> None:
         """End the connection with this code, after what waits."""
