@@ -40,7 +40,8 @@ from ws.hub import Hub
 from ws.limits import Limits
 from ws.ports import Log, Reader
 from ws.recovery import Following, Interval
-from ws.transport import Outbox, to_wire
+from ws.transport import Outbox
+from ws.wire import Encoded, to_wire
 
 logger = structlog.get_logger()
 
@@ -355,11 +356,11 @@ class Connection:
     def _write_batch(self, waiting: list[bytes]) -> None:
         self._outbox.write(to_wire(waiting[0] if len(waiting) == 1 else frames.batch(waiting)))
 
-    def push(self, wire: bytes) -> bool:
-        """A live event's bytes, from the hub."""
+    def push(self, frame: Encoded) -> bool:
+        """A live event's frame, from the hub."""
         if self._outbox.is_full:
             return False
-        self._outbox.write(wire)
+        self._outbox.write(frame.wire)
         return True
 
     # Commands

@@ -14,7 +14,7 @@ from domain.ids import WORKSPACE_FEED
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
 from ws.frames import event_frame, is_marker
 from ws.recovery import Following
-from ws.transport import to_wire
+from ws.wire import Encoded
 
 
 class Live(Protocol):
@@ -22,8 +22,8 @@ class Live(Protocol):
 
     user_id: UUID
 
-    def push(self, wire: bytes) -> bool:
-        """Write a ready frame; False when the client is too far behind to take it."""
+    def push(self, frame: Encoded) -> bool:
+        """Write an event's frame; False when the client is too far behind to take it."""
         ...
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
@@ -110,10 +110,10 @@ class Hub:
         frame = event_frame(recorded)
         if frame is None:
             return
-        wire = to_wire(frame)
+        encoded = Encoded(recorded.position, frame)
         behind = []
         for connection in targets:
-            if connection.push(wire):
+            if connection.push(encoded):
                 self.deliveries += 1
             else:
                 behind.append(connection)

@@ -5,7 +5,6 @@ transport. uvicorn's own `send` encodes for each.
 """
 
 import asyncio
-import struct
 from typing import Any
 
 import structlog
@@ -21,16 +20,6 @@ _DISCARD_S = 15.0
 """For the rest of a frame that is too big: closing with bytes unread would reset the connection."""
 _QUIET_S = 0.25
 """A client that sends nothing more for so long has sent the rest."""
-
-
-def to_wire(payload: bytes) -> bytes:
-    """An unmasked text frame, final (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x81, size)) + payload
-    if size < 65_536:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
 
 
 class SermoWebSocketProtocol(WebSocketsSansIOProtocol):

@@ -1,0 +1,31 @@
+"""An event's frame in the forms in which connections take it, each made once a node and written to all that want it."""
+
+import struct
+
+
+def to_wire(payload: bytes) -> bytes:
+    """An unmasked text frame, final (RFC 6455 section 5.2): the same bytes for every receiver."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
+
+
+class Encoded:
+    """One event frame. `payload` is its JSON; the other forms are made when the first connection wants them."""
+
+    __slots__ = ("_wire", "payload", "position")
+
+    def __init__(self, position: int, payload: bytes) -> None:
+        self.position = position
+        self.payload = payload
+        self._wire: bytes | None = None
+
+    @property
+    def wire(self) -> bytes:
+        """As a WebSocket frame."""
+        if self._wire is None:
+            self._wire = to_wire(self.payload)
+        return self._wire
