@@ -31,6 +31,10 @@ class Damaged(Unknown, frozen=True):
     error: str
 
 
+class Skipped(Unknown, frozen=True):
+    """An event whose content this node did not read, since nothing here needed it. Who does reads it from the log."""
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What a stream's events amount to. None stands for a stream without events."""
 

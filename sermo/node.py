@@ -26,7 +26,7 @@ from sermo.migrate import migrate
 from sermo.reader import SocketReader
 from sermo.settings import Settings
 from sermo.tail import POLL_INTERVAL_S, Tail
-from ws.connection import Services as SocketServices
+from ws.follower import Services as SocketServices
 from ws.hub import Hub
 from ws.limits import Limits
 from ws.route import Endpoint
@@ -67,6 +67,7 @@ class Node:
                 execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
             )
         )
+        self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
         self._views_behind_since: float | None = None
 

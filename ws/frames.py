@@ -31,6 +31,7 @@ class Connect(ClientFrame, frozen=True):
     last_event_id: int | None = None
     epoch: str | None = None
     max_backlog: int | None = None
+    channel_id: UUID | None = None
     client: str | None = None
 
 

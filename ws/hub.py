@@ -4,30 +4,47 @@ Everything here runs in the tail's call, without a pause: membership changes tak
 connection that is put in at `position` gets everything after it. Who is behind leaves the hub and reads the log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
 from domain.channel import ChannelDeleted
-from domain.decider import Recorded
+from domain.decider import Recorded, Skipped
 from domain.ids import WORKSPACE_FEED
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
-from ws.frames import event_frame, is_marker
+from ws.frames import Badge, event_frame, is_marker
 from ws.recovery import Following
 from ws.wire import Encoded
+
+KEPT_FRAMES = 8_192
+"""How many recent frames stay encoded, some 8 MB: a herd that comes back asks for the same ones."""
+
+Make = Callable[[Recorded], Encoded | None]
+
+
+def to_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | None = None) -> Encoded | None:
+    """The frame of an event; None for one that nobody hears of."""
+    payload = event_frame(recorded, redacted=redacted, badge=badge)
+    return None if payload is None else Encoded(recorded.position, payload)
 
 
 class Live(Protocol):
     """A connection as the hub sees it."""
 
     user_id: UUID
+    channel_id: UUID | None
+    """It is bound to this channel, and follows nothing else."""
 
-    def push(self, frame: Encoded) -> bool:
+    def push(self, frame: Encoded, /) -> bool:
         """Write an event's frame; False when the client is too far behind to take it."""
         ...
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
         """Go on from the log: everything up to `after` was written, when these channels were followed."""
+        ...
+
+    def lose_access(self) -> None:
+        """The channel that it is bound to is lost: it has left the hub."""
         ...
 
 
@@ -44,17 +61,44 @@ class Hub:
 
     def __init__(self) -> None:
         self._everyone: set[Live] = set()
+        self._bound: set[Live] = set()
         self._users: dict[UUID, _User] = {}
         self._followers: dict[UUID, set[Live]] = {}
+        self._kept: dict[int, Encoded] = {}
         self.deliveries = 0
 
     @property
     def connections(self) -> int:
         """How many are live."""
-        return len(self._everyone)
+        return len(self._everyone) + len(self._bound)
+
+    def feeds(self, most: int) -> list[UUID] | None:
+        """The feeds that somebody here follows, but for the workspace's; None where there are more than `most`."""
+        if len(self._followers) + len(self._users) > most:
+            return None
+        return [*self._followers, *self._users]
+
+    def encode(self, recorded: Recorded) -> Encoded | None:
+        """The frame of a recent event, encoded once however many ask. Not for what a deletion has emptied."""
+        kept = self._kept.get(recorded.position)
+        if kept is None:
+            kept = to_frame(recorded)
+            if kept is not None:
+                self._kept[recorded.position] = kept
+                if len(self._kept) > KEPT_FRAMES:
+                    del self._kept[next(iter(self._kept))]
+        return kept
+
+    def forget(self) -> None:
+        """The log's history changed: positions mean something else."""
+        self._kept.clear()
 
     def join(self, connection: Live, channels: set[UUID]) -> None:
         """Deliver everything from now on. The caller has delivered all before, with these channels followed now."""
+        if connection.channel_id is not None:
+            self._bound.add(connection)
+            self._followers.setdefault(connection.channel_id, set()).add(connection)
+            return
         user = self._users.get(connection.user_id)
         if user is None:
             user = self._users[connection.user_id] = _User(Following(connection.user_id, set(channels)))
@@ -65,6 +109,10 @@ class Hub:
 
     def leave(self, connection: Live) -> None:
         """Deliver nothing more. Does nothing for one that is not live."""
+        if connection in self._bound:
+            self._bound.discard(connection)
+            assert connection.channel_id is not None, "bound"
+            self._unfollow(connection.channel_id, (connection,))
         if connection not in self._everyone:
             return
         self._everyone.discard(connection)
@@ -77,7 +125,7 @@ class Hub:
 
     def publish(self, events: Sequence[Recorded]) -> None:
         """The tail's listener."""
-        if not self._everyone:
+        if not self._followers and not self._users:
             return
         for recorded in events:
             self._publish(recorded)
@@ -90,15 +138,19 @@ class Hub:
             # Its frame carries counts, which take a query: these connections fetch them on the way of the log.
             self._fall_behind(recorded, tuple(self._own(recorded.feed_id)))
         elif targets := self._targets(recorded):
-            self._deliver(recorded, targets)
+            if isinstance(event, Skipped):
+                # Somebody came to follow this after the tail had asked for it.
+                self._fall_behind(recorded, tuple(targets))
+            else:
+                self._deliver(recorded, targets)
         if isinstance(event, MemberLeft | MemberRemoved | ChannelDeleted):
             self._let_go(recorded)
 
-    def _own(self, user_id: UUID | None) -> Iterable[Live]:
+    def _own(self, user_id: UUID | None) -> Collection[Live]:
         user = self._users.get(user_id) if user_id is not None else None
         return user.connections if user is not None else ()
 
-    def _targets(self, recorded: Recorded) -> Iterable[Live]:
+    def _targets(self, recorded: Recorded) -> Collection[Live]:
         feed_id = recorded.feed_id
         if feed_id is None:
             return ()
@@ -106,22 +158,20 @@ class Hub:
             return self._everyone
         return self._followers.get(feed_id) or self._own(feed_id)
 
-    def _deliver(self, recorded: Recorded, targets: Iterable[Live]) -> None:
-        frame = event_frame(recorded)
+    def _deliver(self, recorded: Recorded, targets: Collection[Live]) -> None:
+        frame = self.encode(recorded)
         if frame is None:
             return
-        encoded = Encoded(recorded.position, frame)
-        behind = []
-        for connection in targets:
-            if connection.push(encoded):
-                self.deliveries += 1
-            else:
-                behind.append(connection)
+        behind = [connection for connection in targets if not connection.push(frame)]
+        self.deliveries += len(targets) - len(behind)
         self._fall_behind(recorded, behind)
 
     def _fall_behind(self, recorded: Recorded, connections: Iterable[Live]) -> None:
         for connection in connections:
-            channels = set(self._users[connection.user_id].following.channels)
+            if connection.channel_id is not None:
+                channels = {connection.channel_id}
+            else:
+                channels = set(self._users[connection.user_id].following.channels)
             event = recorded.event
             if isinstance(event, MemberJoined) and event.user_id == connection.user_id:
                 channels.discard(event.channel_id)  # not yet, before this event
@@ -137,13 +187,25 @@ class Hub:
     def _let_go(self, recorded: Recorded) -> None:
         event = recorded.event
         if isinstance(event, ChannelDeleted):
+            self._lose(event.channel_id, None)
             self._followers.pop(event.channel_id, None)
             for user in self._users.values():
                 user.following.after(recorded)
-        elif isinstance(event, MemberLeft | MemberRemoved) and event.user_id in self._users:
-            user = self._users[event.user_id]
-            user.following.after(recorded)
-            self._unfollow(event.channel_id, user.connections)
+        elif isinstance(event, MemberLeft | MemberRemoved):
+            self._lose(event.channel_id, event.user_id)
+            if event.user_id in self._users:
+                user = self._users[event.user_id]
+                user.following.after(recorded)
+                self._unfollow(event.channel_id, user.connections)
+
+    def _lose(self, channel_id: UUID, user_id: UUID | None) -> None:
+        """End the connections that are bound to a channel: of one person, or of all."""
+        if not self._bound:
+            return
+        for connection in tuple(self._followers.get(channel_id, ())):
+            if connection.channel_id is not None and user_id in (None, connection.user_id):
+                self.leave(connection)
+                connection.lose_access()
 
     def _unfollow(self, channel_id: UUID, connections: Iterable[Live]) -> None:
         followers = self._followers.get(channel_id)

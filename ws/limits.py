@@ -21,5 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one connection; one more is answered `overloaded`."""
     catch_up_page: int = 500
     """Events read from the log at once for one connection that catches up."""
+    catch_ups: int = 4
+    """Reads of the log for connections that are under way at once, half of a node's connections for reading."""
     batch_max_frames: int = 256
     batch_max_bytes: int = 65_536

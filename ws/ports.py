@@ -5,8 +5,35 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.decider import Recorded
+from ws.codes import CloseCode
 from ws.frames import Badge
 from ws.recovery import Interval, Stretch
+from ws.wire import Encoded
+
+
+class Sink(Protocol):
+    """Where one client's frames go: a socket or an event stream. Bounded: `push` says when no more should come."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether writing still has a meaning."""
+        ...
+
+    def push(self, frame: Encoded, /) -> bool:
+        """A live event's frame; False when the client is too far behind to take it. Never blocks."""
+        ...
+
+    def push_backlog(self, frames: Sequence[Encoded]) -> None:
+        """A page of the backlog."""
+        ...
+
+    async def drained(self, no_progress_s: float) -> bool:
+        """Wait until the client has taken most of it; False when it takes nothing for so long."""
+        ...
+
+    def close(self, code: CloseCode, reason: str, /) -> None:
+        """End the connection, and tell why as far as it can be told."""
+        ...
 
 
 class Log(Protocol):
@@ -16,7 +43,7 @@ class Log(Protocol):
     epoch: str
 
     def recent(self, after: int) -> Sequence[Recorded] | None:
-        """The events after a position, from memory; None where it does not reach back so far."""
+        """The events after a position, from memory; None where it does not reach back so far. Some may be `Skipped`."""
         ...
 
     async def wait_beyond(self, position: int, timeout_s: float) -> bool:

@@ -55,10 +55,14 @@ def following_after(intervals: Iterable[Interval], position: int) -> set[UUID]:
     return {i.channel_id for i in intervals if i.joined <= position and (i.ended is None or i.ended > position)}
 
 
-def stretches(user_id: UUID, intervals: Iterable[Interval], after: int, through: int) -> list[Stretch]:
-    """What to read of the log for everything after one position, through another."""
-    found = [Stretch(feed, after + 1, through) for feed in (WORKSPACE_FEED, user_id)]
+def stretches(
+    user_id: UUID, intervals: Iterable[Interval], after: int, through: int, *, channel_id: UUID | None = None
+) -> list[Stretch]:
+    """What to read of the log for everything after one position, through another. `channel_id`: that feed alone."""
+    found = [] if channel_id else [Stretch(feed, after + 1, through) for feed in (WORKSPACE_FEED, user_id)]
     for interval in intervals:
+        if channel_id not in (None, interval.channel_id):
+            continue
         first = max(interval.joined, after + 1)
         last = through if interval.ended is None else min(interval.ended, through)
         if first <= last:
@@ -67,22 +71,27 @@ def stretches(user_id: UUID, intervals: Iterable[Interval], after: int, through:
 
 
 class Following:
-    """The channels of one person while events go by."""
+    """The channels of one person while events go by. `channel_id`: bound to that channel, and to nothing else."""
 
-    def __init__(self, user_id: UUID, channels: set[UUID]) -> None:
+    def __init__(self, user_id: UUID, channels: set[UUID], channel_id: UUID | None = None) -> None:
         self.user_id = user_id
-        self.channels = channels
+        self.channel_id = channel_id
+        self.channels = channels if channel_id is None else channels & {channel_id}
 
     def before(self, recorded: Recorded) -> None:
         """Take the effect that an event has before it is delivered: joining comes first."""
         event = recorded.event
-        if isinstance(event, MemberJoined) and event.user_id == self.user_id:
+        if (
+            isinstance(event, MemberJoined)
+            and event.user_id == self.user_id
+            and self.channel_id in (None, event.channel_id)
+        ):
             self.channels.add(event.channel_id)
 
     def wants(self, recorded: Recorded) -> bool:
         """Whether the event is the person's to see."""
         feed_id = recorded.feed_id
-        return feed_id in self.channels or feed_id in (WORKSPACE_FEED, self.user_id)
+        return feed_id in self.channels or (self.channel_id is None and feed_id in (WORKSPACE_FEED, self.user_id))
 
     def after(self, recorded: Recorded) -> None:
         """Take the effect that an event has after it was delivered: the end is still seen."""

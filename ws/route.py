@@ -14,7 +14,8 @@ from litestar.datastructures import State
 from litestar.handlers import WebsocketRouteHandler
 
 from ws.codes import CloseCode
-from ws.connection import Connection, Services
+from ws.connection import Connection
+from ws.follower import Services
 from ws.frames import SUBPROTOCOL
 from ws.transport import EXTENSION, Flusher, Outbox
 

@@ -1,0 +1,210 @@
+"""The commands of one connection, in order: of one channel at most one is under way, its successors wait.
+
+Who asks too much is told `overloaded`; nothing that was accepted is dropped, also when the client goes away.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from domain.decider import Outcome
+from domain.errors import ChannelAccessDenied, Forbidden, Missing, NotAMember, Overloaded, Refusal, Unavailable
+from domain.membership import JoinChannel, LeaveChannel, MemberJoined
+from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
+from domain.reading import MarkRead
+from domain.times import to_rfc3339
+from ws import frames, session
+from ws.codes import CloseCode
+from ws.follower import COME_BACK, Services
+
+logger = structlog.get_logger()
+
+
+class Commands:
+    """What one person asks for over one connection. `write` takes the answers, `close` ends the connection."""
+
+    def __init__(
+        self,
+        services: Services,
+        user_id: UUID,
+        log_id: str,
+        *,
+        write: Callable[[bytes], None],
+        close: Callable[[CloseCode, str], None],
+    ) -> None:
+        self._services = services
+        self._write = write
+        self._close = close
+        self._log_id = log_id
+        self._lanes: dict[UUID, deque[session.Run]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._message_lanes: dict[UUID, tuple[UUID, int]] = {}
+        """Of a message: the lane of its commands, and how many of them wait or are under way."""
+        self.user_id = user_id
+        self.waiting = 0
+
+    async def finish(self) -> None:
+        """Wait until all that was asked for is done."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def enqueue(self, run: session.Run) -> bool:
+        """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
+        if self.waiting >= self._services.limits.commands_waiting_max:
+            refusal = Overloaded(retry_after_ms=1_000)
+            self._write(frames.error(refusal, run.ref))
+            return False
+        lane_id = self._lane(run.frame)
+        self.waiting += 1
+        lane = self._lanes.get(lane_id)
+        if lane is not None:
+            lane.append(run)
+            return True
+        self._lanes[lane_id] = deque((run,))
+        task = asyncio.create_task(self._work(lane_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    def _lane(self, frame: frames.ClientFrame) -> UUID:
+        match frame:
+            case frames.Message(channel_id, message_id):
+                return self._message_lane(message_id, channel_id)
+            case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
+                # Behind its own posting, and what came after that, while any of it is under way.
+                return self._message_lane(message_id, message_id)
+            case frames.MarkRead():
+                return frame.channel_id or frame.parent_id or self.user_id
+            case frames.JoinChannel() | frames.LeaveChannel():
+                return frame.channel_id
+        raise AssertionError(f"{type(frame).__name__} is no command")
+
+    def _message_lane(self, message_id: UUID, otherwise: UUID) -> UUID:
+        lane_id, waiting = self._message_lanes.get(message_id, (otherwise, 0))
+        self._message_lanes[message_id] = (lane_id, waiting + 1)
+        return lane_id
+
+    def _leave_message_lane(self, frame: frames.ClientFrame) -> None:
+        if isinstance(frame, frames.Message | frames.EditMessage | frames.DeleteMessage):
+            lane_id, waiting = self._message_lanes.pop(frame.message_id)
+            if waiting > 1:
+                self._message_lanes[frame.message_id] = (lane_id, waiting - 1)
+
+    async def _work(self, lane_id: UUID) -> None:
+        lane = self._lanes[lane_id]
+        while lane:
+            run = lane[0]
+            try:
+                answer = await self._answer(run)
+            except Refusal as refusal:
+                answer = self._refused(run, refusal)
+            except (psycopg.OperationalError, OSError):
+                answer = frames.error(Unavailable(retry_after_ms=1_000), run.ref)
+            except Exception:
+                logger.exception("ws.command_failed", session_id=self._log_id, frame=type(run.frame).__name__)
+                self._close(CloseCode.OVERLOADED, COME_BACK)
+                return
+            finally:
+                lane.popleft()
+                self.waiting -= 1
+                self._leave_message_lane(run.frame)
+            self._write(answer)
+        del self._lanes[lane_id]
+
+    def _refused(self, run: session.Run, refusal: Refusal) -> bytes:
+        if not isinstance(run.frame, frames.JoinChannel):
+            return frames.error(refusal, run.ref)
+        if isinstance(refusal, Missing | Forbidden | NotAMember):
+            refusal = ChannelAccessDenied()
+        channel_id = run.frame.channel_id
+        return frames.control(
+            "channel_join_error", run.ref, channel_id=channel_id, code=refusal.code, message=str(refusal)
+        )
+
+    async def _answer(self, run: session.Run) -> bytes:
+        """Carry out and answer. Raises the refusal."""
+        frame, ref, at = run.frame, run.ref, datetime.now(UTC)
+        execute: Callable[..., Awaitable[Outcome]] = self._services.execute
+        match frame:
+            case frames.Message():
+                post = PostMessage(
+                    message_id=frame.message_id,
+                    channel_id=frame.channel_id,
+                    author_id=self.user_id,
+                    content=frame.content,
+                    at=at,
+                    parent_id=frame.parent_id,
+                    also_to_channel=frame.also_to_channel,
+                )
+                return _message_sent(await execute(post), ref)
+            case frames.EditMessage(message_id, content):
+                edit = EditMessage(message_id=message_id, content=content, by=self.user_id, at=at)
+                return _done(await execute(edit), ref)
+            case frames.DeleteMessage(message_id):
+                return _done(await execute(DeleteMessage(message_id=message_id, by=self.user_id, at=at)), ref)
+            case frames.JoinChannel(channel_id):
+                return await self._joined(frame, await execute(self._join(channel_id, at)), ref)
+            case frames.LeaveChannel(channel_id):
+                outcome = await execute(LeaveChannel(channel_id=channel_id, user_id=self.user_id, at=at))
+                return frames.control(
+                    "channel_left", ref, channel_id=channel_id, id=outcome.position, seq=_seq(outcome)
+                )
+            case frames.MarkRead():
+                return _done(await execute(await self._mark(frame, at)), ref)
+        raise AssertionError(f"{type(frame).__name__} is no command")
+
+    def _join(self, channel_id: UUID, at: datetime) -> JoinChannel:
+        return JoinChannel(channel_id=channel_id, user_id=self.user_id, at=at)
+
+    async def _joined(self, frame: frames.JoinChannel, outcome: Outcome, ref: str | None) -> bytes:
+        joined = outcome.events[0].event if outcome.events else None
+        if isinstance(joined, MemberJoined):
+            role: str | None = joined.role
+        else:
+            role = await self._services.reader.role(frame.channel_id, self.user_id, outcome.position)
+        return frames.control(
+            "channel_joined", ref, channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome)
+        )
+
+    async def _mark(self, frame: frames.MarkRead, at: datetime) -> MarkRead:
+        reader = self._services.reader
+        channel_id = frame.channel_id
+        if channel_id is None and frame.parent_id is not None:
+            channel_id = await reader.thread_channel(frame.parent_id)
+        head_seq = await reader.feed_head(channel_id) if channel_id is not None else 0
+        return MarkRead(
+            user_id=self.user_id,
+            seq=frame.seq,
+            head_seq=head_seq,
+            at=at,
+            channel_id=frame.channel_id,
+            parent_id=frame.parent_id,
+        )
+
+
+def _seq(outcome: Outcome) -> int | None:
+    return outcome.events[-1].seq if outcome.events else None
+
+
+def _done(outcome: Outcome, ref: str | None) -> bytes:
+    return frames.control("done", ref, id=outcome.position, seq=_seq(outcome))
+
+
+def _message_sent(outcome: Outcome, ref: str | None) -> bytes:
+    recorded = outcome.events[0]
+    posted = recorded.event
+    assert isinstance(posted, MessagePosted), "what a message id begins is its posting"
+    return frames.control(
+        "message_sent",
+        ref,
+        message_id=recorded.stream_id,
+        channel_id=posted.channel_id,
+        id=recorded.position,
+        seq=recorded.seq,
+        created_at=to_rfc3339(posted.created_at),
+    )

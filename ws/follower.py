@@ -1,0 +1,275 @@
+"""One reader of the log: the way from its last event to live, for a socket and for an event stream alike.
+
+Behind, it reads: from the tail's memory where that reaches back far enough, else from the log itself. It goes live when it
+has read everything that the node's tail has handed on, in one step without a pause, so at the seam nothing is missing and
+nothing comes twice. A slow client and a resuming one take the same way (docs/decisions/0004).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import psycopg
+import structlog
+
+from domain.decider import Execute, Recorded, Skipped
+from domain.message import MessageDeleted, MessageEdited, MessagePosted
+from domain.principal import Auth
+from domain.reading import MarkedRead
+from ws import recovery
+from ws.admission import Admission
+from ws.codes import CloseCode
+from ws.frames import Badge, is_marker
+from ws.hub import Hub, Make, to_frame
+from ws.limits import Limits
+from ws.ports import Log, Reader, Sink
+from ws.recovery import Following, Interval
+from ws.wire import Encoded
+
+logger = structlog.get_logger()
+
+_LOG_WAIT_S = 5.0
+COME_BACK = '{"code":"unavailable","retry_after_ms":1000}'
+
+
+class Services:
+    """What every connection of a node shares."""
+
+    def __init__(self, *, execute: Execute, log: Log, reader: Reader, auth: Auth, hub: Hub, limits: Limits) -> None:
+        self.execute = execute
+        self.log = log
+        self.reader = reader
+        self.auth = auth
+        self.hub = hub
+        self.limits = limits
+        self.admission = Admission(limits.catch_ups)
+
+
+class Follower:
+    """Follows the feeds of one person, or of one channel that the person is in. All methods run in the loop's thread."""
+
+    def __init__(self, services: Services, sink: Sink, user_id: UUID, channel_id: UUID | None, log_id: str) -> None:
+        self._services = services
+        self._sink = sink
+        self._log_id = log_id
+        self._task: asyncio.Task[None] | None = None
+        self.user_id = user_id
+        self.channel_id = channel_id
+        self.sent_position = 0
+        """While behind: everything of this client's up to here was written. Live: see `position`."""
+        self.is_live = False
+
+    @property
+    def position(self) -> int:
+        """Everything of this client's up to here was written."""
+        return self._services.log.position if self.is_live else self.sent_position
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether it follows, but is behind."""
+        return self._task is not None and not self.is_live
+
+    async def start(self, tell: Callable[[int], None]) -> None:
+        """Follow from now on. `tell` gets the position from which on everything will be delivered, just before that."""
+        intervals, position = await self._intervals(self._services.log.position)
+        tell(position)
+        self.sent_position = position
+        self._go_live(recovery.following_after(intervals, position))
+
+    async def recover(
+        self, after: int, epoch: str, *, max_backlog: int | None, resumed: Callable[[int, int], None]
+    ) -> str | None:
+        """Follow from a position on; the reason why that cannot be, as in `resync_required`.
+
+        `resumed` is called with the number of events and the position through which the backlog is complete.
+        """
+        if reason := await check_position(self._services, after, epoch):
+            return reason
+        intervals, through = await self._intervals(after)
+        if max_backlog is not None:
+            stretches = recovery.stretches(self.user_id, intervals, after, through, channel_id=self.channel_id)
+            if await self._services.reader.count(stretches, max_backlog + 1) > max_backlog:
+                return "backlog"
+        self.sent_position = after
+        self._catch_up_from(recovery.following_after(intervals, after), resumed)
+        return None
+
+    async def _intervals(self, after: int) -> tuple[list[Interval], int]:
+        async with self._services.admission.turn(self.user_id):
+            return await intervals_after(self._services, self.user_id, after)
+
+    def push(self, frame: Encoded) -> bool:
+        """A live event's frame, from the hub; False when the client is too far behind to take it."""
+        return self._sink.push(frame)
+
+    def fall_behind(self, after: int, channels: set[UUID]) -> None:
+        """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""
+        self.is_live = False
+        self.sent_position = after
+        self._catch_up_from(channels, None)
+
+    def lose_access(self) -> None:
+        """The person is not in the channel, to which this is bound."""
+        self._sink.close(CloseCode.ACCESS_DENIED, "there is no access to this channel")
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        self._services.hub.leave(self)
+        self.is_live = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+            self._task = None
+
+    def fail(self, what: str, error: BaseException) -> None:
+        """What is needed to serve this client cannot be reached: it comes back, here or elsewhere."""
+        logger.warning(what, session_id=self._log_id, error=f"{type(error).__name__}: {error}".strip())
+        self._sink.close(CloseCode.OVERLOADED, COME_BACK)
+
+    def _go_live(self, channels: set[UUID]) -> None:
+        if not self._sink.is_open:
+            return
+        if self.channel_id is not None and self.channel_id not in channels:
+            self.lose_access()
+            return
+        self.is_live = True
+        self._services.hub.join(self, channels)
+
+    def _catch_up_from(self, channels: set[UUID], resumed: Callable[[int, int], None] | None) -> None:
+        self._task = asyncio.create_task(self._catch_up(channels, resumed))
+
+    async def _catch_up(self, channels: set[UUID], resumed: Callable[[int, int], None] | None) -> None:
+        try:
+            count = 0
+            following = Following(self.user_id, channels, self.channel_id)
+            while self._sink.is_open:
+                if not await self._drained():
+                    return
+                events = self._services.log.recent(self.sent_position)
+                sent = await self._send_recent(following, events) if events else None
+                if sent is not None:
+                    count += sent
+                elif events is None or events:
+                    following, sent = await self._send_from_log()
+                    count += sent
+                else:
+                    # Nothing is newer than what was sent: from here on without a pause.
+                    if resumed is not None:
+                        resumed(count, self.sent_position)
+                    self._go_live(following.channels)
+                    return
+        except (psycopg.OperationalError, OSError) as error:
+            self.fail("ws.catch_up_failed", error)
+        except Exception as error:
+            logger.exception("ws.catch_up_broken", session_id=self._log_id)
+            self.fail("ws.catch_up_failed", error)
+
+    async def _drained(self) -> bool:
+        if await self._sink.drained(self._services.limits.no_progress_s):
+            return True
+        self._sink.close(CloseCode.TOO_SLOW, "no progress")
+        return False
+
+    async def _send_recent(self, following: Following, events: Sequence[Recorded]) -> int | None:
+        """Send what is the client's of a page from memory; None where memory does not hold all of that."""
+        page = events[: self._services.limits.catch_up_page]
+        trial = Following(self.user_id, set(following.channels), self.channel_id)
+        chosen = trial.select(page)
+        if any(isinstance(recorded.event, Skipped) for recorded in chosen):
+            return None
+        following.channels = trial.channels
+        deleted = {recorded.stream_id for recorded in events if isinstance(recorded.event, MessageDeleted)}
+        await self._send(chosen, deleted, self._services.hub.encode)
+        self.sent_position = page[-1].position
+        return len(chosen)
+
+    async def _send_from_log(self) -> tuple[Following, int]:
+        """Send everything from `sent_position` through where the tail is now, page by page, from the log."""
+        limit = self._services.limits.catch_up_page
+        intervals, through = await self._intervals(self.sent_position)
+        count = 0
+        while self._sink.is_open:
+            stretches = recovery.stretches(
+                self.user_id, intervals, self.sent_position, through, channel_id=self.channel_id
+            )
+            async with self._services.admission.turn(self.user_id):
+                page, deleted = await read_page(self._services.reader, stretches, limit)
+            await self._send(page, deleted, to_frame)
+            count += len(page)
+            if len(page) < limit:
+                break
+            self.sent_position = page[-1].position
+            if not await self._drained():
+                break
+        self.sent_position = through
+        channels = recovery.following_after(intervals, through)
+        return Following(self.user_id, channels, self.channel_id), count
+
+    async def _send(self, events: Sequence[Recorded], deleted: set[UUID], make: Make) -> None:
+        self._sink.push_backlog(await encode(self._services, self.user_id, events, deleted, make))
+
+
+async def check_position(services: Services, after: int, epoch: str) -> str | None:
+    """Why the log cannot be followed from there, as in `resync_required`; else this node's tail is there when it returns."""
+    log = services.log
+    if epoch != log.epoch:
+        return "epoch"
+    if after > log.position:
+        if after > await services.reader.head():
+            return "ahead"
+        await _wait_for_log(log, after)
+    return None
+
+
+async def intervals_after(services: Services, user_id: UUID, after: int) -> tuple[list[Interval], int]:
+    """The intervals that are not over at `after`, and the position at which this is true, where the tail is now."""
+    log, reader = services.log, services.reader
+    intervals, position = await reader.intervals(user_id, after)
+    if position > log.position:
+        await _wait_for_log(log, position)
+    while (newer := log.recent(position)) is None:
+        through = log.position
+        intervals = recovery.fold(user_id, intervals, await reader.membership_events(position, through))
+        position = through
+    return recovery.fold(user_id, intervals, newer), max(position, log.position)
+
+
+async def _wait_for_log(log: Log, position: int) -> None:
+    """Until this node's tail is there. Going on before would deliver twice what it hands on later."""
+    if not await log.wait_beyond(position - 1, _LOG_WAIT_S):
+        raise TimeoutError(f"this node has not read position {position} yet")
+
+
+async def read_page(
+    reader: Reader, stretches: Sequence[recovery.Stretch], limit: int
+) -> tuple[list[Recorded], set[UUID]]:
+    """A page of the log, and the messages in it that were deleted since."""
+    page = await reader.read(stretches, limit)
+    ids = [recorded.stream_id for recorded in page if isinstance(recorded.event, MessagePosted | MessageEdited)]
+    return page, await reader.deleted(ids) if ids else set()
+
+
+async def encode(
+    services: Services, user_id: UUID, events: Sequence[Recorded], deleted: set[UUID], make: Make = to_frame
+) -> Sequence[Encoded]:
+    """The frames of a person's events, with what does not come from the event alone: redaction, and counts of markers.
+
+    `make` makes the others: those of recent events are kept by the hub.
+    """
+    markers = [recorded for recorded in events if is_marker(recorded.event)]
+    badges: dict[UUID, Badge] = {}
+    if markers:
+        channel_ids = {r.event.channel_id for r in markers if isinstance(r.event, MarkedRead)}
+        badges = await services.reader.badges(user_id, list(channel_ids), markers[-1].position)
+    made = []
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, MarkedRead) and event.parent_id is None:
+            frame = to_frame(recorded, badge=badges.get(event.channel_id))
+        elif recorded.stream_id in deleted:
+            frame = to_frame(recorded, redacted=True)
+        else:
+            frame = make(recorded)
+        if frame is not None:
+            made.append(frame)
+    return made
