@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
 from domain import catalog
-from domain.decider import Command, Damaged, Loaded, NewEvent, Outcome, Recorded, State
+from domain.decider import Command, Damaged, Loaded, NewEvent, Outcome, Recorded, Skipped, State
 from domain.errors import Conflict, KeyReused, LastOwner, Refusal, Unavailable
 from domain.membership import LeaveChannel, RemoveMember, SetMember
 from sermo import log
@@ -72,7 +72,7 @@ class StateCache:
             entry = self._entries.get(recorded.stream_id)
             if entry is None or recorded.version <= entry[1]:
                 continue
-            if recorded.version == entry[1] + 1 and not isinstance(recorded.event, Damaged):
+            if recorded.version == entry[1] + 1 and not isinstance(recorded.event, Damaged | Skipped):
                 self._entries[recorded.stream_id] = (catalog.evolve(entry[0], recorded.event), recorded.version)
             else:
                 del self._entries[recorded.stream_id]

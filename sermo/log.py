@@ -22,7 +22,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain import catalog
-from domain.decider import Damaged, Event, NewEvent, Recorded, Unknown
+from domain.decider import Damaged, Event, NewEvent, Recorded, Skipped, Unknown
 from projections.columns import Blobs, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
@@ -211,10 +211,11 @@ def _results(batch: Sequence[Attempt], rows: Iterable[tuple[Any, ...]]) -> list[
 _COLUMNS = "notification_id, originator_id, originator_version, topic, state, feed_id, feed_seq, recorded_at"
 
 
-def to_recorded(row: tuple[int, UUID, int, str, bytes, UUID | None, int | None, datetime]) -> Recorded:
+def to_recorded(row: tuple[int, UUID, int, str, bytes | None, UUID | None, int | None, datetime]) -> Recorded:
     """A row of `_COLUMNS` as an event."""
     position, stream_id, version, topic, state, feed_id, seq, recorded_at = row
-    return Recorded(position, stream_id, version, _decode(topic, bytes(state)), feed_id, seq, recorded_at)
+    event = Skipped(topic) if state is None else _decode(topic, state)
+    return Recorded(position, stream_id, version, event, feed_id, seq, recorded_at)
 
 
 def _decode(topic: str, state: bytes) -> Event | Unknown:
@@ -230,6 +231,24 @@ async def read(connection: AsyncConnection[Any], after: int, limit: int) -> list
     cursor = await connection.execute(
         f"select {_COLUMNS} from stored_events where notification_id > %b order by notification_id limit %b",
         [after, limit],
+        binary=True,
+    )
+    return [to_recorded(row) for row in await cursor.fetchall()]
+
+
+_BULK = [topic for topic in catalog.EVENTS if topic.startswith(("message.", "reading."))]
+"""What most of the log is, and what nobody needs but those who follow the feed."""
+
+
+async def read_partly(
+    connection: AsyncConnection[Any], after: int, limit: int, feeds: Sequence[UUID]
+) -> list[Recorded]:
+    """Like `read`, but of messages and markers only those of these feeds whole; the others are `Skipped`."""
+    cursor = await connection.execute(
+        "select notification_id, originator_id, originator_version, topic,"
+        " case when feed_id = any(%b) or not topic = any(%b) then state end, feed_id, feed_seq, recorded_at"
+        " from stored_events where notification_id > %b order by notification_id limit %b",
+        [Uuids(feeds), Texts(_BULK), after, limit],
         binary=True,
     )
     return [to_recorded(row) for row in await cursor.fetchall()]

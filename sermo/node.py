@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.services import Readiness
 from api.services import Services as ApiServices
-from domain.decider import Recorded
+from domain.decider import Recorded, Skipped
 from projections import memberships
 from projections.group import NotBuilt, ensure_views
 from projections.runner import GroupRunner
@@ -36,6 +36,8 @@ logger = structlog.get_logger()
 READ_CONNECTIONS = 8
 """Two cores run two queries at a time; the rest covers waiting for the disk."""
 READY_LAG_S = 5.0
+PARTLY_FEEDS_MAX = 256
+"""A node whose sockets follow more feeds reads all of the log: naming them in each read costs more than it saves."""
 
 
 class Node:
@@ -61,6 +63,7 @@ class Node:
         self.auth = Auth(self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s))
         self.hub = Hub()
         self.tail.listen(self.hub.publish)
+        self.tail.wants = self._wanted_feeds
         reader = SocketReader(self.pool, self.views.wait_for)
         self.sockets = Endpoint(
             SocketServices(
@@ -78,10 +81,14 @@ class Node:
     async def read_log(self, after: int, limit: int) -> Sequence[Recorded]:
         """The events after a position: from memory where that reaches back so far, else from the database."""
         recent = self.tail.recent(after)
-        if recent is not None:
+        if recent is not None and not any(isinstance(recorded.event, Skipped) for recorded in recent[:limit]):
             return recent[:limit]
         async with self.pool.connection() as connection:
             return await log.read(connection, after, limit)
+
+    def _wanted_feeds(self) -> Sequence[UUID] | None:
+        """What this node needs of the log: all of it, while its runner makes the views."""
+        return None if self.views.is_owner else self.hub.feeds(PARTLY_FEEDS_MAX)
 
     async def _wait_for_log(self, after: int) -> None:
         await self.tail.wait_beyond(after, POLL_INTERVAL_S)

@@ -4,6 +4,9 @@ LISTEN, then read from the cursor, then wait. NOTIFY only wakes; a poll every 50
 comes first again. Positions are dense, so a gap is an alarm, never normal: nothing is passed on, and the tail reads again.
 What this node appended itself is offered without a read, and taken when it is contiguous.
 
+Of messages and markers the content is read only where somebody here needs it (`wants`): the rest passes as `Skipped`, so a
+node without followers costs little while others are busy.
+
 Listeners are plain functions, called in the event loop's thread with each batch; they must not block or raise.
 """
 
@@ -11,12 +14,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
-from domain.decider import Damaged, Recorded, Unknown
+from domain.decider import Damaged, Recorded, Skipped, Unknown
 from sermo import log
 from sermo.epoch import current_epoch, new_epoch
 
@@ -26,6 +30,8 @@ POLL_INTERVAL_S = 0.5
 ANSWER_TIMEOUT_S = 10.0
 """A read that is not answered by then runs on a dead connection."""
 READ_LIMIT = 2_000
+PASSED_OVER_PAUSE_S = 0.005
+"""After a read of which nobody here wanted anything: events come together, and 200 reads a second are the most."""
 RING_EVENTS = 8_192
 """How many recent events stay in memory, for seams and for projections that are nearly there. About 1 kB each."""
 
@@ -45,9 +51,12 @@ class Tail:
         self._ring: list[Recorded] = []
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._connection: AsyncConnection[Any] | None = None
+        self.wants: Callable[[], Sequence[UUID] | None] = lambda: None
+        """The feeds whose messages and markers somebody here needs; None for all."""
         self.position = 0
         self.epoch = ""
         self.unknown_events = 0
+        self.skipped_events = 0
         self.last_contact = time.monotonic()
         """When the database last answered; a silent stop shows here."""
 
@@ -60,7 +69,10 @@ class Tail:
         self._reset_listeners.append(listener)
 
     def recent(self, after: int) -> Sequence[Recorded] | None:
-        """The events after a position up to `self.position`, from memory; None where memory does not reach back so far."""
+        """The events after a position up to `self.position`, from memory; None where memory does not reach back so far.
+
+        Some may be `Skipped`.
+        """
         if after >= self.position:
             return ()
         if not self._ring or self._ring[0].position > after + 1:
@@ -142,13 +154,21 @@ class Tail:
         while True:
             while True:
                 with log.answer_within(connection, ANSWER_TIMEOUT_S):
-                    events = await log.read(connection, self.position, READ_LIMIT)
+                    events = await self._read(connection)
                 self.last_contact = time.monotonic()
                 # While the read was on its way, this node's own appends may have been offered.
                 self._publish([event for event in events if event.position > self.position])
                 if len(events) < READ_LIMIT:
                     break
+            if events and all(isinstance(recorded.event, Skipped) for recorded in events):
+                await asyncio.sleep(PASSED_OVER_PAUSE_S)
             await self._wait_for_notify(connection)
+
+    async def _read(self, connection: AsyncConnection[Any]) -> list[Recorded]:
+        feeds = self.wants()
+        if feeds is None:
+            return await log.read(connection, self.position, READ_LIMIT)
+        return await log.read_partly(connection, self.position, READ_LIMIT, feeds)
 
     async def _wait_for_notify(self, connection: AsyncConnection[Any]) -> None:
         """Return when something may be there that was not offered already, or after the poll interval."""
@@ -172,7 +192,9 @@ class Tail:
         self.position = events[-1].position
         for recorded in events:
             event = recorded.event
-            if isinstance(event, Unknown):
+            if isinstance(event, Skipped):
+                self.skipped_events += 1
+            elif isinstance(event, Unknown):
                 self.unknown_events += 1
                 if isinstance(event, Damaged):
                     logger.critical("tail.event_damaged", position=recorded.position, error=event.error)
