@@ -19,7 +19,7 @@ from ws.commands import Commands
 from ws.follower import COME_BACK, Follower, Services
 from ws.limits import Limits
 from ws.transport import Outbox
-from ws.wire import Encoded, to_wire
+from ws.wire import Encoded
 
 logger = structlog.get_logger()
 
@@ -33,18 +33,13 @@ class SocketSink:
     def __init__(self, outbox: Outbox, limits: Limits, close: Callable[[CloseCode, str], None]) -> None:
         self._outbox = outbox
         self._limits = limits
+        self.push = outbox.push
         self.drained = outbox.drained
         self.close = close
 
     @property
     def is_open(self) -> bool:
         return self._outbox.is_open
-
-    def push(self, frame: Encoded) -> bool:
-        if self._outbox.is_full:
-            return False
-        self._outbox.write(frame.wire)
-        return True
 
     def push_backlog(self, frames: Sequence[Encoded]) -> None:
         """In batches, each bounded in frames and bytes; one large frame travels alone."""
@@ -64,9 +59,9 @@ class SocketSink:
 
     def _write_batch(self, waiting: list[Encoded]) -> None:
         if len(waiting) == 1:
-            self._outbox.write(waiting[0].wire)
+            self._outbox.send(waiting[0])
         else:
-            self._outbox.write(to_wire(frames.batch([frame.payload for frame in waiting])))
+            self._outbox.write(frames.batch([frame.payload for frame in waiting]))
 
 
 class Connection:
@@ -122,7 +117,7 @@ class Connection:
             self.close(CloseCode.TOO_SLOW, "no progress")
 
     def _write(self, frame: bytes) -> None:
-        self._outbox.write(to_wire(frame))
+        self._outbox.write(frame)
 
     # Who it is
 

@@ -11,6 +11,8 @@ import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 
+from ws.wire import Encoded, text_frame
+
 logger = structlog.get_logger()
 
 EXTENSION = "sermo.transport"
@@ -153,8 +155,22 @@ class Outbox:
         """Whether the client is behind."""
         return self.unsent_bytes > self._max_bytes
 
-    def write(self, wire: bytes) -> None:
-        """Write a ready frame, in a moment; never blocks. Does nothing when the connection is over."""
+    def push(self, frame: Encoded) -> bool:
+        """Write a frame that goes to many; False, and nothing is written, when the client is behind."""
+        if self.is_full:
+            return False
+        self._write(frame.wire)
+        return True
+
+    def send(self, frame: Encoded) -> None:
+        """Write a frame that goes to many, also to a client that is behind."""
+        self._write(frame.wire)
+
+    def write(self, payload: bytes) -> None:
+        """Write a frame of this client's own, in a moment; never blocks. Does nothing when the connection is over."""
+        self._write(text_frame(payload))
+
+    def _write(self, wire: bytes) -> None:
         if not self._waiting:
             self._flusher.add(self)
         self._waiting.append(wire)

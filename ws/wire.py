@@ -3,7 +3,7 @@
 import struct
 
 
-def to_wire(payload: bytes) -> bytes:
+def text_frame(payload: bytes) -> bytes:
     """An unmasked text frame, final (RFC 6455 section 5.2): the same bytes for every receiver."""
     size = len(payload)
     if size < 126:
@@ -27,5 +27,5 @@ class Encoded:
     def wire(self) -> bytes:
         """As a WebSocket frame."""
         if self._wire is None:
-            self._wire = to_wire(self.payload)
+            self._wire = text_frame(self.payload)
         return self._wire
