@@ -2,11 +2,12 @@
 
 import msgspec
 from litestar import Response, post
+from litestar.datastructures import Cookie
 from litestar.params import JSONBody
 
 from api.freshness import written
 from api.people import User
-from api.requests import ApiRequest, Body
+from api.requests import EVENTS_COOKIE, ApiRequest, Body
 from api.services import Session
 
 
@@ -95,3 +96,18 @@ async def logout(request: ApiRequest, data: JSONBody[RefreshToken]) -> Empty:
 async def create_ticket(request: ApiRequest) -> Ticket:
     """A ticket for opening a socket from a browser, which cannot send headers there."""
     return Ticket(ticket=await request.services.auth.create_ticket(request.user))
+
+
+@post("/events-session", tags=["auth"], status_code=200)
+async def create_events_session(request: ApiRequest) -> Response[Empty]:
+    """A cookie for a browser's EventSource, which sends no header. It ends with the login that the token came of."""
+    session = await request.services.auth.create_events_session(request.user)
+    cookie = Cookie(
+        key=EVENTS_COOKIE,
+        value=session,
+        path="/v1/events",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return Response(Empty(), cookies=[cookie])

@@ -19,8 +19,8 @@ _PRIVATE = {"Cache-Control": "no-store"}
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def routes() -> list[ControllerRouterHandler]:
-    """Every route handler of the HTTP side."""
+def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> list[ControllerRouterHandler]:
+    """Every route handler of the HTTP side, and these below /v1 for who has shown who they are."""
     public = Router(
         "/v1",
         route_handlers=[accounts.register, accounts.login, accounts.refresh, accounts.logout],
@@ -31,6 +31,7 @@ def routes() -> list[ControllerRouterHandler]:
         "/v1",
         route_handlers=[
             accounts.create_ticket,
+            accounts.create_events_session,
             people.get_me,
             people.change_me,
             people.find_users,
@@ -58,6 +59,7 @@ def routes() -> list[ControllerRouterHandler]:
             messages.mark_thread_read,
             mine.my_channels,
             mine.my_unread,
+            *private_route_handlers,
         ],
         guards=[authenticated],
         before_request=read_strictly,
@@ -69,11 +71,14 @@ def routes() -> list[ControllerRouterHandler]:
 def create_app(
     services: Services,
     extra_route_handlers: Sequence[ControllerRouterHandler] = (),
+    private_route_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
-    """The application over these services. `extra_route_handlers`: what other packages serve, as the socket."""
+    """The application over these services. `extra_route_handlers`: what other packages serve, as the socket;
+    `private_route_handlers`: the same below /v1, for people who have shown who they are, as the event stream.
+    """
     app = Litestar(
-        [*routes(), *extra_route_handlers],
+        [*routes(private_route_handlers), *extra_route_handlers],
         request_class=ApiRequest,
         request_max_body_size=BODY_MAX_BYTES,
         exception_handlers={Exception: problems.handle},

@@ -19,6 +19,7 @@ from domain.errors import (
     InvalidId,
     NotFound,
     Refusal,
+    ResyncRequired,
     TooLarge,
     Unavailable,
     from_validation_error,
@@ -71,6 +72,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str | None = None
     """The field, parameter or header that is wrong."""
     retry_after_ms: int | None = None
+    reason: str | None = None
+    """Of `resync_required`: epoch or ahead."""
 
 
 def to_response(
@@ -100,6 +103,7 @@ def to_response(
         code=refusal.code,
         field=field,
         retry_after_ms=retry_after_ms,
+        reason=refusal.reason if isinstance(refusal, ResyncRequired) else None,
     )
     return Response(problem, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 

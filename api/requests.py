@@ -97,13 +97,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+EVENTS_COOKIE = "sermo_events"
+TAKES_EVENTS_SESSION = "takes_events_session"
+"""In a handler's `opt`: its caller may show an events session instead of a token."""
+
+
+async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Litestar guard: a valid access token, or 401."""
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated
     services: Services = connection.app.state["services"]
-    connection.scope["user"] = await services.auth.authenticate(token.strip())
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        connection.scope["user"] = await services.auth.authenticate(token.strip())
+        return
+    session = connection.cookies.get(EVENTS_COOKIE) if handler.opt.get(TAKES_EVENTS_SESSION) else None
+    if session is None:
+        raise Unauthenticated
+    connection.scope["user"] = await services.auth.redeem_events_session(session)
 
 
 def shapes_of(app: Litestar) -> dict[int, Shape]:

@@ -179,6 +179,11 @@ class ResyncRequired(Conflict):
 
     code, text = "resync_required", "The log cannot be resumed from there: load a snapshot."
 
+    def __init__(self, text: str | None = None, *, reason: str | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        """epoch, ahead or backlog."""
+
 
 class Later(Refusal):
     """The same request may succeed later."""

@@ -13,6 +13,8 @@ class Principal(msgspec.Struct, frozen=True):
     user_id: UUID
     expires_at: datetime
     """When the access token ends; a connection asks for a new one then."""
+    family_id: UUID | None = None
+    """The login that the token came of."""
 
 
 class Auth(Protocol):
@@ -20,6 +22,14 @@ class Auth(Protocol):
 
     async def authenticate(self, token: str) -> Principal:
         """The bearer of an access token. Raises `Unauthenticated` or `TokenExpired`. Cost: no I/O but for a new signing key."""
+        ...
+
+    async def create_events_session(self, principal: Principal) -> str:
+        """What a browser's event stream shows instead of a token, as long as the login lasts. Raises `Unauthenticated`."""
+        ...
+
+    async def redeem_events_session(self, session: str) -> Principal:
+        """The owner of an events session. Raises `Unauthenticated`, also when the login was ended. Cost: one statement."""
         ...
 
     async def redeem_ticket(self, ticket: str) -> Principal:

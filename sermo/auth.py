@@ -17,7 +17,7 @@ import secrets
 import time
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 ALGORITHM = "HS256"
 ISSUER = "sermo"
+EVENTS_ISSUER = "sermo-events"
+"""Of events sessions, which are good for event streams and nothing else."""
 KEY_RELOAD_INTERVAL_S = 1.0
 """A flood of tokens with made-up key ids costs one query a second."""
 PURGE_INTERVAL_S = 600.0
@@ -70,6 +72,12 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True):
 class _Key(msgspec.Struct, frozen=True):
     key_id: str
     secret: bytes
+
+
+def _who(claims: Mapping[str, Any]) -> tuple[UUID, datetime, UUID | None]:
+    """Person, end and login of a token. Raises `ValueError` or `AttributeError` for claims that we never wrote."""
+    family = claims.get("fam")
+    return UUID(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC), UUID(family) if family else None
 
 
 def _sha256(token: bytes) -> bytes:
@@ -127,20 +135,46 @@ class Auth:
 
     async def authenticate(self, token: str) -> Principal:
         """See `domain.principal.Auth`."""
+        claims = await self._claims(token, ISSUER)
+        return Principal(*_who(claims))
+
+    async def _claims(self, token: str, issuer: str) -> dict[str, Any]:
+        """What a token of ours says. Raises `TokenExpired` or `Unauthenticated`."""
         try:
             key = await self._key(str(jwt.get_unverified_header(token).get("kid")))
-            claims = jwt.decode(
-                token, key.secret, [ALGORITHM], issuer=ISSUER, options={"require": ["exp", "sub", "iss"]}
+            claims: dict[str, Any] = jwt.decode(
+                token, key.secret, [ALGORITHM], issuer=issuer, options={"require": ["exp", "sub", "iss"]}
             )
-            return Principal(UUID(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC))
+            _who(claims)
+            return claims
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.InvalidTokenError, ValueError, AttributeError):
             raise Unauthenticated from None
 
-    def _access_token(self, user_id: UUID) -> str:
+    async def create_events_session(self, principal: Principal) -> str:
+        """See `domain.principal.Auth`."""
+        if principal.family_id is None:
+            raise Unauthenticated("This needs the access token of a login.")
+        return self._token(EVENTS_ISSUER, principal.user_id, principal.family_id, self._settings.refresh_token_s)
+
+    async def redeem_events_session(self, session: str) -> Principal:
+        """See `domain.principal.Auth`. A stream asks again when an access token would have ended."""
+        claims = await self._claims(session, EVENTS_ISSUER)
+        user_id, expires_at, family_id = _who(claims)
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "select from refresh_families where family_id = %s and user_id = %s and revoked_at is null",
+                [family_id, user_id],
+            )
+            if await cursor.fetchone() is None:
+                raise Unauthenticated("The login was ended: log in again.")
+        until = datetime.now(UTC) + timedelta(seconds=self._settings.access_token_s)
+        return Principal(user_id, min(expires_at, until), family_id)
+
+    def _token(self, issuer: str, user_id: UUID, family_id: UUID, seconds: int) -> str:
         now = int(time.time())
-        claims = {"iss": ISSUER, "sub": str(user_id), "iat": now, "exp": now + self._settings.access_token_s}
+        claims = {"iss": issuer, "sub": str(user_id), "fam": str(family_id), "iat": now, "exp": now + seconds}
         key = self._signing_key()
         return jwt.encode(claims, key.secret, ALGORITHM, {"kid": key.key_id})
 
@@ -204,8 +238,8 @@ class Auth:
                 user = catalog.evolve(user, recorded.event)
         assert isinstance(user, UserState), "a registration has the user's event"
         async with self._pool.connection() as connection:
-            refresh_token = await self._begin_family(connection, user.user_id)
-        return self._session(user, refresh_token, outcome.position)
+            family_id, refresh_token = await self._begin_family(connection, user.user_id)
+        return self._session(user, family_id, refresh_token, outcome.position)
 
     async def login(self, username: str, password: str) -> Session:
         """See `api.services.Accounts`. The name is looked up in the log: a login right after the registration works anywhere."""
@@ -221,8 +255,8 @@ class Auth:
         await self._strengthen(user_id, row[0], password)
         async with self._pool.connection() as connection:
             position, user = await self._user(connection, user_id)
-            refresh_token = await self._begin_family(connection, user_id)
-        return self._session(user, refresh_token, position)
+            family_id, refresh_token = await self._begin_family(connection, user_id)
+        return self._session(user, family_id, refresh_token, position)
 
     async def _find_user(self, connection: AsyncConnection[Any], username: str) -> UUID | None:
         claim_id = user_name_id(username)
@@ -267,10 +301,10 @@ class Auth:
         finally:
             self._hashing -= 1
 
-    def _session(self, user: UserState, refresh_token: bytes, position: int) -> Session:
+    def _session(self, user: UserState, family_id: UUID, refresh_token: bytes, position: int) -> Session:
         return Session(
             user=user,
-            access_token=self._access_token(user.user_id),
+            access_token=self._token(ISSUER, user.user_id, family_id, self._settings.access_token_s),
             refresh_token=_to_text(refresh_token),
             expires_in=self._settings.access_token_s,
             position=position,
@@ -278,7 +312,7 @@ class Auth:
 
     # Refresh tokens
 
-    async def _begin_family(self, connection: AsyncConnection[Any], user_id: UUID) -> bytes:
+    async def _begin_family(self, connection: AsyncConnection[Any], user_id: UUID) -> tuple[UUID, bytes]:
         token, family_id = secrets.token_bytes(32), uuid.uuid4()
         async with connection.transaction():
             await connection.execute(
@@ -286,7 +320,7 @@ class Auth:
             )
             await self._insert_token(connection, token, family_id, user_id)
         await self._purge_now_and_then(connection)
-        return token
+        return family_id, token
 
     async def _insert_token(
         self, connection: AsyncConnection[Any], token: bytes, family_id: UUID, user_id: UUID
@@ -306,12 +340,12 @@ class Auth:
                 answer = await self._exchange(connection, token)
             if isinstance(answer, Refusal):
                 raise answer
-            user_id, successor = answer
+            user_id, family_id, successor = answer
             position, user = await self._user(connection, user_id)
             await self._purge_now_and_then(connection)
-        return self._session(user, successor, position)
+        return self._session(user, family_id, successor, position)
 
-    async def _exchange(self, connection: AsyncConnection[Any], token: bytes) -> Refusal | tuple[UUID, bytes]:
+    async def _exchange(self, connection: AsyncConnection[Any], token: bytes) -> Refusal | tuple[UUID, UUID, bytes]:
         # By the primary key. The family is locked first, so that two uses of one token, and a logout, take turns.
         cursor = await connection.execute(
             "select f.family_id, f.user_id, f.revoked_at from refresh_families f"
@@ -337,7 +371,7 @@ class Auth:
         if is_expired:
             return TokenExpired("The refresh token has expired: log in again.")
         if used_at is not None:
-            return user_id, self._successor(token, await self._key(key_id))
+            return user_id, family_id, self._successor(token, await self._key(key_id))
         key = self._signing_key()
         successor = self._successor(token, key)
         await connection.execute(
@@ -345,7 +379,7 @@ class Auth:
             [key.key_id, _sha256(token)],
         )
         await self._insert_token(connection, successor, family_id, user_id)
-        return user_id, successor
+        return user_id, family_id, successor
 
     def _successor(self, token: bytes, key: _Key) -> bytes:
         return hmac.digest(key.secret, b"refresh token successor\0" + token, "sha256")

@@ -26,9 +26,11 @@ from sermo.migrate import migrate
 from sermo.reader import SocketReader
 from sermo.settings import Settings
 from sermo.tail import POLL_INTERVAL_S, Tail
+from ws.events import Events
 from ws.follower import Services as SocketServices
 from ws.hub import Hub
 from ws.limits import Limits
+from ws.registry import Registry
 from ws.route import Endpoint
 
 logger = structlog.get_logger()
@@ -65,11 +67,12 @@ class Node:
         self.tail.listen(self.hub.publish)
         self.tail.wants = self._wanted_feeds
         reader = SocketReader(self.pool, self.views.wait_for)
-        self.sockets = Endpoint(
-            SocketServices(
-                execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
-            )
+        services = SocketServices(
+            execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
         )
+        registry = Registry(limits)
+        self.sockets = Endpoint(services, registry)
+        self.events = Events(services, registry)
         self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
         self._views_behind_since: float | None = None

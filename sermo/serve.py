@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 
 from api import create_app
+from api.requests import TAKES_EVENTS_SESSION
 from sermo import runfile
 from sermo.embedded import Embedded
 from sermo.node import Node, running_node
@@ -49,7 +50,11 @@ def bind(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     """Take requests on a bound socket; yields the URL once it does."""
-    app = create_app(node.api_services(), extra_route_handlers=[node.sockets.route()])
+    app = create_app(
+        node.api_services(),
+        extra_route_handlers=[node.sockets.route()],
+        private_route_handlers=[node.events.route(**{TAKES_EVENTS_SESSION: True})],
+    )
     config = uvicorn.Config(
         app,
         loop="none",

@@ -14,6 +14,7 @@ class CloseCode(IntEnum):
     UNAUTHENTICATED = 4002
     TOKEN_EXPIRED = 4003
     BAD_FRAMES = 4010
+    TOO_MANY = 4101
     OVERLOADED = 4102
     TOO_SLOW = 4201
 
@@ -27,6 +28,12 @@ ADVICE = {
     CloseCode.UNAUTHENTICATED: "get a new token first",
     CloseCode.TOKEN_EXPIRED: "refresh the token first",
     CloseCode.BAD_FRAMES: "stop: mend the client",
+    CloseCode.TOO_MANY: "come back after the delay in the reason, with fewer connections or frames",
     CloseCode.OVERLOADED: "come back after the delay in the reason and resume",
     CloseCode.TOO_SLOW: "come back at once and resume",
 }
+
+
+def reason(code: str, retry_after_ms: int) -> str:
+    """The reason of a close of the 41xx range."""
+    return f'{{"code":"{code}","retry_after_ms":{retry_after_ms}}}'

@@ -10,14 +10,14 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from domain.errors import TokenExpired, Unauthenticated, Unavailable
+from domain.errors import RateLimited, TokenExpired, Unauthenticated, Unavailable
 from domain.principal import Principal
-from domain.text import CONTENT_MAX_CHARACTERS
 from ws import frames, session
-from ws.codes import CloseCode
+from ws.codes import CloseCode, reason
 from ws.commands import Commands
 from ws.follower import COME_BACK, Follower, Services
 from ws.limits import Limits
+from ws.registry import Registry
 from ws.transport import Outbox
 from ws.wire import Encoded
 
@@ -67,8 +67,11 @@ class SocketSink:
 class Connection:
     """A client at the other end. All methods run in the event loop's thread."""
 
-    def __init__(self, services: Services, outbox: Outbox, bearer: str | None, ticket: str | None) -> None:
+    def __init__(
+        self, services: Services, registry: Registry, outbox: Outbox, bearer: str | None, ticket: str | None
+    ) -> None:
         self._services = services
+        self._registry = registry
         self._outbox = outbox
         self._bearer = bearer
         self._ticket = ticket
@@ -151,10 +154,15 @@ class Connection:
         principal = await self._principal(connect.token)
         if principal is None:
             return
+        try:
+            user = self._registry.identify(self, principal.user_id)
+        except RateLimited as refusal:
+            self.close(CloseCode.TOO_MANY, reason(refusal.code, refusal.retry_after_ms or 1_000))
+            return
         log_id = str(self._session_id)
         self.user_id = principal.user_id
         self._commands = Commands(self._services, principal.user_id, log_id, write=self._write, close=self.close)
-        self._session.opened(principal.expires_at)
+        self._session.opened(principal.expires_at, user.frames)
         if connect.last_event_id is not None:
             self._send_connected(self._services.log.position, ref)
             await self._recover(connect, ref)
@@ -212,20 +220,14 @@ class Connection:
         self._write(frames.control("resync_required", ref, reason=reason))
 
     def _send_connected(self, head: int, ref: str | None) -> None:
-        limits = self._services.limits
-        frame = frames.control(
-            "connected",
+        assert self.user_id is not None, "known by now"
+        frame = frames.connected(
             ref,
             user_id=self.user_id,
             session_id=self._session_id,
             epoch=self._services.log.epoch,
             head_id=head,
-            heartbeat_interval_s=limits.heartbeat_interval_s,
-            limits={
-                "frame_max_bytes": limits.frame_max_bytes,
-                "content_max_characters": CONTENT_MAX_CHARACTERS,
-                "commands_waiting_max": limits.commands_waiting_max,
-            },
+            limits=self._services.limits,
         )
         self._write(frame)
 

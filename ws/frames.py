@@ -14,7 +14,9 @@ from domain import channel, membership, message, reading, user
 from domain.decider import Event, Recorded, Unknown
 from domain.errors import BadFrame, Invalid, Refusal, UnknownType, from_validation_error
 from domain.ids import WORKSPACE_FEED
+from domain.text import CONTENT_MAX_CHARACTERS
 from domain.times import to_rfc3339
+from ws.limits import Limits
 
 SUBPROTOCOL = "sermo.v1.json"
 REF_MAX_CHARACTERS = 64
@@ -155,6 +157,26 @@ def control(kind: str, ref: str | None = None, **data: Any) -> bytes:
     if data:
         frame["data"] = data
     return _encode(frame)
+
+
+def connected(ref: str | None, *, user_id: UUID, session_id: UUID, epoch: str, head_id: int, limits: Limits) -> bytes:
+    """The first frame: whom the server takes the client for, and where the log stands."""
+    return control(
+        "connected",
+        ref,
+        user_id=user_id,
+        session_id=session_id,
+        epoch=epoch,
+        head_id=head_id,
+        heartbeat_interval_s=limits.heartbeat_interval_s,
+        limits={
+            "frame_max_bytes": limits.frame_max_bytes,
+            "content_max_characters": CONTENT_MAX_CHARACTERS,
+            "commands_waiting_max": limits.commands_waiting_max,
+            "frames_per_s": limits.frames_per_s,
+            "user_connections": limits.user_connections,
+        },
+    )
 
 
 def heartbeat(position: int) -> bytes:

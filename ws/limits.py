@@ -17,6 +17,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     expiry_grace_s: float = 30.0
     """A token may be renewed on a living connection until so long after it expired."""
     bad_frames_per_minute: int = 100
+    frames_per_s: float = 2_000
+    """Of one connection in the long run; what is over is refused as `rate_limited`."""
+    frames_burst: float = 8_000
+    frames_over: float = 1_000
+    """So many refused frames that the connection has not made up for: it is closed with 4101."""
+    user_frames_per_s: float = 20_000
+    """Of all connections of a person to this node."""
+    user_frames_burst: float = 80_000
+    user_connections: int = 1_024
+    """Of a person to this node at once, and the burst of connecting; one more is closed with 4101."""
+    user_connects_per_s: float = 20
     commands_waiting_max: int = 1_000
     """Of one connection; one more is answered `overloaded`."""
     catch_up_page: int = 500

@@ -17,6 +17,7 @@ from ws.codes import CloseCode
 from ws.connection import Connection
 from ws.follower import Services
 from ws.frames import SUBPROTOCOL
+from ws.registry import Registry
 from ws.transport import EXTENSION, Flusher, Outbox
 
 logger = structlog.get_logger()
@@ -33,9 +34,9 @@ Socket = WebSocket[Any, Any, State]
 class Endpoint:
     """The socket of one node: takes connections, ticks for them, and ends them."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, registry: Registry) -> None:
         self._services = services
-        self._connections: set[Connection] = set()
+        self._connections = registry
         self._flusher = Flusher()
 
     @property
@@ -66,7 +67,7 @@ class Endpoint:
         if protocol is None:
             raise RuntimeError("Sermo's socket needs its own uvicorn protocol: start it with `sermo serve`")
         outbox = Outbox(protocol, self._services.limits.outbox_max_bytes, self._flusher)
-        connection = Connection(self._services, outbox, _bearer(socket), _ticket(socket))
+        connection = Connection(self._services, self._connections, outbox, _bearer(socket), _ticket(socket))
         self._connections.add(connection)
         try:
             await self._read(socket, connection)
@@ -97,16 +98,17 @@ class Endpoint:
             beat = now >= next_heartbeat
             if beat:
                 next_heartbeat = now + interval_s
-            for connection in tuple(self._connections):
+            for connection in self._connections:
                 connection.tick(now, wall_clock)
                 if beat:
                     connection.heartbeat()
+            self._connections.forget(now)
 
     def close_all(self, reason: str) -> None:
         """The node goes away, or the log's history changed: everybody comes back and resumes, but not all at once."""
         logger.info("ws.close_all", reason=reason, connections=len(self._connections))
         spread_ms = min(COME_BACK_MAX_MS, len(self._connections) * COME_BACK_SPREAD_MS)
-        for connection in tuple(self._connections):
+        for connection in self._connections:
             delay_ms = random.randint(0, spread_ms)  # noqa: S311  no secret
             connection.close(CloseCode.GOING_AWAY, f'{{"code":"going_away","retry_after_ms":{delay_ms}}}')
 

@@ -11,9 +11,10 @@ from datetime import datetime
 
 import msgspec
 
-from domain.errors import BadFrame, Refusal, UnknownType
+from domain.errors import BadFrame, RateLimited, Refusal, UnknownType
 from ws import frames
-from ws.codes import CloseCode
+from ws.buckets import Bucket
+from ws.codes import CloseCode, reason
 from ws.frames import ClientFrame, Connect, NotAnObject
 from ws.limits import Limits
 
@@ -81,6 +82,8 @@ class Session:
         self._deadline: float | None = now + limits.connect_timeout_s
         self._bad_frames: deque[float] = deque()
         self._expires_at: datetime | None = None
+        self._frames = Bucket(limits.frames_per_s, limits.frames_burst, now)
+        self._user_frames: Bucket | None = None
         self.phase = Phase.NEW
 
     def receive(self, text: str, now: float) -> Sequence[Effect]:
@@ -91,6 +94,8 @@ class Session:
             parsed = frames.parse(text)
         except NotAnObject:
             return self._close(CloseCode.UNSUPPORTED, "frames are JSON objects")
+        if (wait_s := self._take(now)) > 0:
+            return self._refuse_too_many(parsed.ref, wait_s, now)
         if self.phase is Phase.NEW and parsed.kind != "connect":
             return self._close(CloseCode.UNAUTHENTICATED, "the first frame is connect")
         if parsed.frame is None:
@@ -108,10 +113,11 @@ class Session:
             return ()
         return self._close(CloseCode.UNSUPPORTED, "frames are text")
 
-    def opened(self, expires_at: datetime) -> None:
-        """The person is known; commands are taken from now on."""
+    def opened(self, expires_at: datetime, user_frames: Bucket) -> None:
+        """The person is known; commands are taken from now on. `user_frames` is shared by the person's connections."""
         if self.phase is Phase.CLOSED:
             return
+        self._user_frames = user_frames
         self._expires_at = expires_at
         self._deadline = None
         self.phase = Phase.OPEN
@@ -147,6 +153,18 @@ class Session:
             if (wall_clock - self._expires_at).total_seconds() > grace_s:
                 return self._close(CloseCode.TOKEN_EXPIRED, "the token has expired")
         return ()
+
+    def _take(self, now: float) -> float:
+        """Count a frame; the seconds by which it came too early."""
+        wait_s = self._frames.take(now)
+        return max(wait_s, self._user_frames.take(now)) if self._user_frames is not None else wait_s
+
+    def _refuse_too_many(self, ref: str | None, wait_s: float, now: float) -> Sequence[Effect]:
+        retry_after_ms = max(1, int(wait_s * 1_000))
+        buckets = (self._frames, self._user_frames)
+        if min(bucket.level(now) for bucket in buckets if bucket is not None) <= -self._limits.frames_over:
+            return self._close(CloseCode.TOO_MANY, reason(RateLimited.code, retry_after_ms))
+        return (Send(frames.error(RateLimited(retry_after_ms=retry_after_ms), ref)),)
 
     def _connect(self, connect: Connect, ref: str | None, now: float) -> Sequence[Effect]:
         if (connect.last_event_id is None) != (connect.epoch is None):

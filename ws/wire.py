@@ -16,12 +16,13 @@ def text_frame(payload: bytes) -> bytes:
 class Encoded:
     """One event frame. `payload` is its JSON; the other forms are made when the first connection wants them."""
 
-    __slots__ = ("_wire", "payload", "position")
+    __slots__ = ("_line", "_wire", "payload", "position")
 
     def __init__(self, position: int, payload: bytes) -> None:
         self.position = position
         self.payload = payload
         self._wire: bytes | None = None
+        self._line: bytes | None = None
 
     @property
     def wire(self) -> bytes:
@@ -29,3 +30,16 @@ class Encoded:
         if self._wire is None:
             self._wire = text_frame(self.payload)
         return self._wire
+
+    def line(self, epoch: str) -> bytes:
+        """As a message of an event stream, whose id resumes after it. The epoch is the node's."""
+        if self._line is None:
+            self._line = to_line(self.payload, epoch, self.position)
+        return self._line
+
+
+def to_line(payload: bytes, epoch: str, position: int | None) -> bytes:
+    """A message of an event stream (WHATWG HTML section 9.2). `position`: a client that comes back has all up to it."""
+    if position is None:
+        return b"data: %b\n\n" % payload
+    return b"id: %b:%d\ndata: %b\n\n" % (epoch.encode(), position, payload)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.wsclient import new_id
 from ws import frames
+from ws.buckets import Bucket
 from ws.codes import CloseCode
 from ws.limits import Limits
 from ws.session import Close, Effect, Open, Phase, Recover, Renew, Run, Send, Session
@@ -31,7 +32,7 @@ def opened(**limits: Any) -> Session:
     """A session whose person is known."""
     session = fresh(**limits)
     session.receive(text("connect", token="t"), 0.0)
-    session.opened(EXPIRES)
+    session.opened(EXPIRES, Bucket(1_000.0, 1_000.0, 0.0))
     return session
 
 
@@ -258,10 +259,42 @@ def test_what_is_over_stays_over() -> None:
     """Neither frames nor time do anything after a close."""
     session = opened()
     session.receive("[]", 1.0)
-    session.opened(EXPIRES)
+    session.opened(EXPIRES, Bucket(1_000.0, 1_000.0, 0.0))
     session.resync(1.0)
     session.recovering()
     assert session.phase is Phase.CLOSED
     assert session.receive(text("ping"), 2.0) == ()
     assert session.receive_binary() == ()
     assert session.tick(1_000.0, EXPIRES + timedelta(days=1)) == ()
+
+
+def test_too_many_frames_are_refused_with_a_delay_and_then_taken_again() -> None:
+    """The burst is answered, the next one is not, and after the delay one is."""
+    session = opened(frames_per_s=10.0, frames_burst=3.0)
+    assert [sent(only(session.receive(text("ping"), 1.0)))["type"] for _ in range(3)] == ["pong"] * 3
+    refused = sent(only(session.receive(text("ping", "r9"), 1.0)))
+    assert (refused["type"], refused["ref"], refused["data"]["code"]) == ("error", "r9", "rate_limited")
+    assert refused["data"]["retry_after_ms"] == 100
+    assert sent(only(session.receive(text("ping"), 1.3)))["type"] == "pong"
+
+
+def test_who_goes_on_sending_too_much_is_closed_with_4101_and_a_delay() -> None:
+    """The delay is what it takes to make up for what came too much."""
+    session = opened(frames_per_s=10.0, frames_burst=1.0, frames_over=5.0)
+    effects = [only(session.receive(text("ping"), 1.0)) for _ in range(6)]
+    assert all(isinstance(effect, Send) for effect in effects[:-1])
+    closed = effects[-1]
+    assert isinstance(closed, Close)
+    assert closed.code == CloseCode.TOO_MANY
+    assert json.loads(closed.reason) == {"code": "rate_limited", "retry_after_ms": 500}
+
+
+def test_the_frames_of_a_person_count_together() -> None:
+    """A second connection does not double what somebody may ask for."""
+    shared = Bucket(10.0, 4.0, 0.0)
+    sessions = [fresh(), fresh()]
+    for session in sessions:
+        session.receive(text("connect", token="t"), 0.0)
+        session.opened(EXPIRES, shared)
+    answers = [sent(only(session.receive(text("ping"), 0.0)))["type"] for _ in range(3) for session in sessions]
+    assert answers == ["pong"] * 4 + ["error"] * 2

@@ -1,0 +1,336 @@
+"""`GET /v1/events`: the same feeds, rights, order and resume as the socket, as pages and as an event stream."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.people import Person, register
+from tests.support.servers import ServerProcess, server
+from tests.support.wait import await_until
+from tests.support.wsclient import Client, check_stream
+from tests.ws.conftest import StartNode
+from ws.limits import Limits
+
+
+@pytest.fixture
+async def process(database: str) -> AsyncIterator[ServerProcess]:
+    """A server on a fresh database."""
+    async with server("--database-url", database) as running:
+        yield running
+
+
+@pytest.fixture
+async def ann(process: ServerProcess) -> Person:
+    """The first person."""
+    return await register(process.url, "ann")
+
+
+@pytest.fixture
+async def ben(process: ServerProcess) -> Person:
+    """The second person."""
+    return await register(process.url, "ben")
+
+
+class Stream:
+    """What came over an event stream."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.last_id: str | None = None
+        self.retry_ms: int | None = None
+        self.is_over = False
+        self._changed = asyncio.Event()
+
+    async def read(self, answer: httpx.Response) -> None:
+        """Read until it ends (WHATWG HTML section 9.2.6)."""
+        try:
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(": ")
+                match name:
+                    case "id":
+                        self.last_id = value
+                    case "retry":
+                        self.retry_ms = int(value)
+                    case "data":
+                        self.frames.append(json.loads(value))
+                    case "":
+                        self._changed.set()
+                    case _:
+                        raise AssertionError(f"a line of no kind that was promised: {line!r}")
+        finally:
+            self.is_over = True
+            self._changed.set()
+
+    async def wait(self, **wanted: Any) -> dict[str, Any]:
+        """Wait for a frame with these values."""
+        async with asyncio.timeout(20):
+            while True:
+                for frame in self.frames:
+                    if all(frame.get(key) == value for key, value in wanted.items()):
+                        return frame
+                assert not self.is_over, f"the stream ended before {wanted}: {self.frames}"
+                self._changed.clear()
+                await self._changed.wait()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The event frames."""
+        return [frame for frame in self.frames if "feed" in frame]
+
+
+@asynccontextmanager
+async def streaming(
+    url: str, *, token: str | None = None, cookie: str | None = None, last_id: str | None = None, query: str = ""
+) -> AsyncIterator[Stream]:
+    """An open event stream."""
+    headers = {"Accept": "text/event-stream"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    if cookie is not None:
+        headers["Cookie"] = cookie
+    if last_id is not None:
+        headers["Last-Event-ID"] = last_id
+    stream = Stream()
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        http.stream("GET", f"/v1/events{query}", headers=headers) as answer,
+    ):
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert answer.headers["cache-control"] == "no-store"
+        reader = asyncio.create_task(stream.read(answer))
+        try:
+            yield stream
+        finally:
+            reader.cancel()
+            await asyncio.wait((reader,))
+
+
+async def _history(ann: Person, ben: Person) -> tuple[Client, str, dict[str, Any]]:
+    """A socket of Ben's that has seen it all from position 0, a channel of both, and the last answer."""
+    channel = await ann.make_channel()
+    a, b = ann.client(), ben.client()
+    await a.open()
+    await b.open()
+    await b.ask("join_channel", channel_id=channel)
+    first = await a.post(channel, "one")
+    await a.post(channel, "two")
+    await b.ask("mark_read", channel_id=channel, seq=first["data"]["seq"])
+    await a.ask("delete_message", message_id=first["data"]["message_id"])
+    last = await a.post(channel, "three")
+    await b.close()
+    await a.close()
+    whole = ben.client()
+    whole.last_id, whole.epoch = 0, b.epoch
+    await whole.open()
+    await whole.wait_control("resumed")
+    return whole, channel, last
+
+
+async def test_pages_hold_what_the_socket_resumes_with(ann: Person, ben: Person) -> None:
+    """Page by page from 0 until nothing comes: the same frames, and the position goes on over what is not mine."""
+    socket, _, last = await _history(ann, ben)
+    private = await ann.make_channel("private")
+    hidden = await ann.call("POST", f"/v1/channels/{private}/archive")
+    found: list[dict[str, Any]] = []
+    position = 0
+    while True:
+        query = {"after": position, "epoch": socket.epoch, "limit": 2, "min_position": hidden.json()["position"]}
+        answer = await ben.call("GET", "/v1/events", params=query)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert page["epoch"] == socket.epoch
+        found += page["frames"]
+        if not page["frames"]:
+            break
+        position = page["position"]
+    assert page["position"] >= hidden.json()["position"]
+    timeless = [
+        frame | {"data": {**frame["data"], "as_of": 0}} if "as_of" in frame["data"] else frame for frame in found
+    ]
+    wanted = [f | {"data": {**f["data"], "as_of": 0}} if "as_of" in f["data"] else f for f in socket.events]
+    assert [f for f in timeless if f["id"] <= last["data"]["id"]] == [
+        f for f in wanted if f["id"] <= last["data"]["id"]
+    ]
+    check_stream(found, ben.user_id)
+    await socket.close()
+
+
+async def test_a_stream_is_live_and_resumes_after_its_last_id(process: ServerProcess, ann: Person, ben: Person) -> None:
+    """It begins now; cut and resumed by `Last-Event-ID` it goes on without a hole; the id wins over `after`."""
+    _, channel, _ = await _history(ann, ben)
+    a = ann.client()
+    await a.open()
+    seen: list[dict[str, Any]] = []
+    async with streaming(process.url, token=ben.token) as stream:
+        connected = await stream.wait(type="connected")
+        assert stream.last_id == f"{connected['data']['epoch']}:{connected['data']['head_id']}"
+        live = await a.post(channel, "live")
+        frame = await stream.wait(id=live["data"]["id"])
+        assert frame["data"]["content"] == "live"
+        assert stream.last_id == f"{connected['data']['epoch']}:{live['data']['id']}"
+        assert stream.retry_ms is not None
+        seen += stream.events
+        last_id = stream.last_id
+    missed = [await a.post(channel, f"missed {number}") for number in range(3)]
+    async with streaming(process.url, token=ben.token, last_id=last_id, query="?after=0&epoch=another") as stream:
+        resumed = await stream.wait(type="resumed")
+        assert resumed["data"] == {"count": 3, "through": missed[-1]["data"]["id"]}
+        assert stream.last_id == f"{connected['data']['epoch']}:{resumed['data']['through']}"
+        after = await a.post(channel, "after")
+        await stream.wait(id=after["data"]["id"])
+        seen += stream.events
+    assert [f["data"]["content"] for f in seen] == ["live", "missed 0", "missed 1", "missed 2", "after"]
+    check_stream(seen, ben.user_id)
+    query = f"?after={missed[0]['data']['id']}&epoch={connected['data']['epoch']}"
+    async with streaming(process.url, token=ben.token, query=query) as stream:
+        await stream.wait(id=after["data"]["id"])
+        assert [f["data"]["content"] for f in stream.events] == ["missed 1", "missed 2", "after"]
+    await a.close()
+
+
+async def test_a_position_that_cannot_be_resumed_from_ends_the_stream_and_then_stops_it(
+    process: ServerProcess, ann: Person
+) -> None:
+    """`resync_required` and the end; the same id gets 204, which stops an EventSource. As JSON it is a problem."""
+    a = ann.client()
+    connected = await a.open()
+    await a.close()
+    epoch, head = connected["data"]["epoch"], connected["data"]["head_id"]
+    for bad_epoch, after, reason in (("another", head, "epoch"), (epoch, head + 1_000, "ahead")):
+        async with streaming(process.url, token=ann.token, last_id=f"{bad_epoch}:{after}") as stream:
+            frame = await stream.wait(type="resync_required")
+            assert frame["data"] == {"reason": reason}
+            await await_until(lambda: stream.is_over, what="the stream ends")
+        again = await ann.call(
+            "GET", "/v1/events", headers={"Accept": "text/event-stream", "Last-Event-ID": f"{bad_epoch}:{after}"}
+        )
+        assert again.status_code == 204
+        problem = await ann.call("GET", "/v1/events", params={"after": after, "epoch": bad_epoch})
+        assert (problem.status_code, problem.json()["code"], problem.json()["reason"]) == (
+            409,
+            "resync_required",
+            reason,
+        )
+
+
+async def test_a_cookie_opens_the_stream_until_its_login_ends(process: ServerProcess, ann: Person) -> None:
+    """The cookie is HttpOnly and SameSite=Strict, opens nothing else, is no access token, and goes with the logout."""
+    login = httpx.AsyncClient(base_url=process.url, timeout=30)
+    async with login as http:
+        body = {"username": "eve", "password": "correct horse"}
+        tokens = (await http.post("/v1/auth/register", json=body)).json()
+        made = await http.post("/v1/events-session", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+        assert made.status_code == 200, made.text
+        (header,) = made.headers.get_list("set-cookie")
+        cookie, *attributes = [part.strip() for part in header.split(";")]
+        assert {"httponly", "samesite=strict", "path=/v1/events"} <= {part.lower() for part in attributes}
+        async with streaming(process.url, cookie=cookie) as stream:
+            connected = await stream.wait(type="connected")
+            assert connected["data"]["user_id"] == tokens["user"]["user_id"]
+        elsewhere = await http.get("/v1/me", headers={"Cookie": cookie})
+        assert elsewhere.status_code == 401
+        as_token = await http.get("/v1/me", headers={"Authorization": f"Bearer {cookie.partition('=')[2]}"})
+        assert (as_token.status_code, as_token.json()["code"]) == (401, "unauthenticated")
+        await http.post("/v1/auth/logout", json={"refresh_token": tokens["refresh_token"]})
+        over = await http.get("/v1/events", headers={"Cookie": cookie, "Accept": "text/event-stream"})
+        assert (over.status_code, over.json()["code"]) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "field"),
+    [
+        ("", {}, 422, "after"),
+        ("?after=1", {}, 422, "epoch"),
+        ("?epoch=a", {}, 422, "after"),
+        ("?after=-1&epoch=a", {}, 422, "after"),
+        ("?after=9007199254740992&epoch=a", {}, 422, "after"),
+        ("?after=1&epoch=a%20b", {}, 422, "epoch"),
+        ("?after=1&epoch=" + 41 * "a", {}, 422, "epoch"),
+        ("?after=1&epoch=a&limit=101", {}, 422, "limit"),
+        ("?after=1&epoch=a&unknown=1", {}, 422, "unknown"),
+        ("", {"Accept": "text/event-stream", "Last-Event-ID": "nonsense"}, 422, "Last-Event-ID"),
+        ("?after=1", {"Accept": "text/event-stream"}, 422, "epoch"),
+        ("?after=1&epoch=a", {"Authorization": ""}, 401, None),
+        ("", {"Accept": "text/event-stream", "Authorization": "Bearer nonsense"}, 401, None),
+    ],
+)
+async def test_what_makes_no_sense_is_a_problem_and_no_stream(
+    ann: Person, query: str, headers: dict[str, str], status: int, field: str | None
+) -> None:
+    """Also where a stream was asked for, so that an EventSource stops."""
+    answer = await ann.call("GET", f"/v1/events{query}", headers={**ann.headers, **headers})
+    assert (answer.status_code, answer.json().get("field")) == (status, field), answer.text
+
+
+async def test_a_quiet_stream_has_heartbeats_with_ids_and_ends_with_the_node(node_with: StartNode) -> None:
+    """The cursor moves on; when the node goes away the stream ends cleanly, so that an EventSource comes back."""
+    async with node_with(Limits(heartbeat_interval_s=0.2)) as (url, node):
+        ann = await register(url, "ann")
+        async with streaming(url, token=ann.token) as stream:
+            beat = await stream.wait(type="heartbeat")
+            assert stream.last_id == f"{node.tail.epoch}:{beat['id']}"
+            node.sockets.close_all("the test says so")
+            await await_until(lambda: stream.is_over, what="the stream ends")
+        await await_until(lambda: node.sockets.connections == 0, what="the node forgets it")
+        assert node.hub.connections == 0
+
+
+async def test_a_stream_that_is_not_read_delays_nobody_and_loses_nothing(node_with: StartNode) -> None:
+    """Its lines wait within bounds; then it reads the log at its own position."""
+    async with node_with(Limits(outbox_max_bytes=20_000)) as (url, node):
+        ann = await register(url, "ann")
+        channel = await ann.make_channel()
+        a = ann.client()
+        connected = await a.open()
+        reader, writer = await asyncio.open_connection(*_address(url), limit=2**20)
+        request = (
+            f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {ann.token}\r\n"
+        )
+        writer.write(
+            f"{request}Last-Event-ID: {connected['data']['epoch']}:{connected['data']['head_id']}\r\n\r\n".encode()
+        )
+        assert b" 200 " in await reader.readline()
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        sent = [(await a.post(channel, 4_000 * "x"))["data"]["id"] for _ in range(1_500)]
+        await await_until(lambda: a.last_id == sent[-1], what="the sender has all of its own")
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        got: list[int] = []
+        async with asyncio.timeout(30):
+            while len(got) < len(sent):
+                line = await reader.readline()
+                if line.startswith(b'data: {"type":"new_message"'):
+                    got.append(json.loads(line[6:])["id"])
+        assert got == sent
+        writer.close()
+        await a.close()
+        await await_until(lambda: node.sockets.connections == 0, what="both are gone")
+
+
+def _address(url: str) -> tuple[str, int]:
+    host, _, port = url.removeprefix("http://").partition(":")
+    return host, int(port)
+
+
+async def test_one_connection_too_many_is_refused_with_a_delay(node_with: StartNode) -> None:
+    """Streams and sockets of a person count together: 429 for the stream, 4101 for the socket."""
+    async with node_with(Limits(user_connections=2)) as (url, node):
+        ann = await register(url, "ann")
+        a = ann.client()
+        await a.open()
+        async with streaming(url, token=ann.token) as stream:
+            await stream.wait(type="connected")
+            third = await ann.call("GET", "/v1/events", headers={**ann.headers, "Accept": "text/event-stream"})
+            assert (third.status_code, third.json()["code"]) == (429, "rate_limited")
+            assert int(third.headers["Retry-After"]) >= 1
+            b = ann.client()
+            with pytest.raises(AssertionError, match="4101"):
+                await b.open()
+            assert node.sockets.connections == 2
+        assert (await a.ask("ping"))["type"] == "pong"
+        await a.close()
