@@ -179,10 +179,15 @@ class ResyncRequired(Conflict):
 
     code, text = "resync_required", "The log cannot be resumed from there: load a snapshot."
 
-    def __init__(self, text: str | None = None, *, reason: str | None = None) -> None:
-        super().__init__(text)
-        self.reason = reason
-        """epoch, ahead or backlog."""
+    reason: str | None = None
+    """epoch or ahead."""
+
+    @classmethod
+    def because(cls, reason: str) -> "ResyncRequired":
+        """The refusal for this reason."""
+        refusal = cls()
+        refusal.reason = reason
+        return refusal
 
 
 class Later(Refusal):

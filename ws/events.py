@@ -110,7 +110,7 @@ class Events:
     async def _page(self, user_id: UUID, after: int, epoch: str, limit: int) -> bytes:
         services = self._services
         if reason := await check_position(services, after, epoch):
-            raise ResyncRequired(reason=reason)
+            raise ResyncRequired.because(reason)
         async with services.admission.turn(user_id):
             intervals, position = await intervals_after(services, user_id, after)
             stretches = recovery.stretches(user_id, intervals, after, position)
