@@ -1,3 +1,3 @@
 """Registers the fixture plugins; nothing else."""
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.server"]
+pytest_plugins = ["tests.fixtures.browser", "tests.fixtures.postgres", "tests.fixtures.server"]
