@@ -65,7 +65,7 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
         before_request=read_strictly,
         response_headers=_PRIVATE,
     )
-    return [public, private, health.live, health.ready, docs.openapi, docs.docs]
+    return [public, private, health.live, health.ready, health.metrics, docs.openapi, docs.docs]
 
 
 def create_app(

@@ -30,3 +30,9 @@ async def ready(request: ApiRequest) -> Response[Readiness]:
     """Whether this node should get traffic: the database answers and the views are near; 503 if not."""
     readiness = await request.services.ready()
     return Response(readiness, status_code=200 if readiness.ready else 503)
+
+
+@get("/metrics", tags=["health"], security=[{}], sync_to_thread=False)
+def metrics(request: ApiRequest) -> Response[bytes]:
+    """What this node counts, in Prometheus' text format (docs/metrics.md). Holds no content and no names."""
+    return Response(request.services.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -80,3 +80,5 @@ class Services:
     epoch: Callable[[], str]
     auth: Accounts
     ready: Callable[[], Awaitable[Readiness]]
+    metrics: Callable[[], bytes]
+    """What the node counts, in Prometheus' text format."""

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from prometheus_client import Histogram
 from psycopg import AsyncConnection
 
 from domain.errors import Overloaded, Unavailable
@@ -33,6 +34,8 @@ ANSWER_TIMEOUT_S = 10.0
 """A call that is not answered by then runs on a dead connection: longer than the server waits for the append lock."""
 _WATCH_S = 0.1
 """How often it is looked for commands past their deadline."""
+_BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 LOOK_AHEAD = 2_048
 """How far behind the first waiting command others are looked for that can travel with it."""
 
@@ -97,8 +100,14 @@ class Appender:
         self._is_idle.set()
         self._watch: asyncio.TimerHandle | None = None
         self.conflicts = 0
-        self.batches = 0
         self.appended = 0
+        self.refused = 0
+        self.batch_commands = Histogram(
+            "sermo_append_batch_commands", "Commands in one append call.", buckets=_BATCH_BUCKETS, registry=None
+        )
+        self.seconds = Histogram(
+            "sermo_append_seconds", "How long an append call took, to its commit.", buckets=_SECONDS, registry=None
+        )
 
     @property
     def waiting(self) -> int:
@@ -112,6 +121,7 @@ class Appender:
         caller that is cancelled cancels nothing: what waits is still appended.
         """
         if len(self._waiting) >= WAITING_MAX:
+            self.refused += 1
             raise Overloaded(retry_after_ms=1_000)
         item = _Waiting(attempt, deadline)
         self._waiting.append(item)
@@ -164,6 +174,7 @@ class Appender:
             try:
                 if self._connection is None:
                     self._connection = await self._connect()
+                began = time.perf_counter()
                 with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
                     results = await log.append(self._connection, [item.attempt for item in batch])
             except (*log.CONNECTION_ERRORS, TimeoutError) as error:
@@ -177,6 +188,7 @@ class Appender:
                 await self._send_apart(batch, error)
                 return
             else:
+                self.seconds.observe(time.perf_counter() - began)
                 self._answer(batch, results)
                 return
 
@@ -197,7 +209,7 @@ class Appender:
     def _answer(self, batch: Sequence[_Waiting], results: Sequence[Result]) -> None:
         appended = [event for result in results if result.kind is Kind.APPENDED for event in result.events]
         appended.sort(key=lambda event: event.position)
-        self.batches += 1
+        self.batch_commands.observe(len(batch))
         self.appended += len(appended)
         self._tail.offer(appended)
         for item, result in zip(batch, results, strict=True):

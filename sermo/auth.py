@@ -108,7 +108,8 @@ class Auth:
         self._settings = settings or AuthSettings()
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(self._settings.hashing_threads, thread_name_prefix="argon2")
-        self._hashing = 0
+        self.hashing = 0
+        self.refused_hashings = 0
         self._nobodys_hash = ""
         self._keys: dict[str, _Key] = {}
         self._newest: _Key | None = None
@@ -293,13 +294,14 @@ class Auth:
             )
 
     async def _in_thread(self, function: Callable[..., T], *arguments: str) -> T:
-        if self._hashing >= HASHING_WAITING_MAX:
+        if self.hashing >= HASHING_WAITING_MAX:
+            self.refused_hashings += 1
             raise Overloaded(retry_after_ms=2_000)
-        self._hashing += 1
+        self.hashing += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
         finally:
-            self._hashing -= 1
+            self.hashing -= 1
 
     def _session(self, user: UserState, family_id: UUID, refresh_token: bytes, position: int) -> Session:
         return Session(

@@ -8,6 +8,7 @@ cached states it is made again from the database before it is answered.
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -102,6 +103,8 @@ class Executor:
         self._pool = pool
         self._find_owners = find_owners
         self.cache = StateCache()
+        self.commands: Counter[tuple[str, str]] = Counter()
+        """By command and outcome: done, repeated, or the code of the refusal."""
         tail.listen(self.cache.apply)
         tail.on_reset(self.cache.clear)
 
@@ -109,18 +112,37 @@ class Executor:
         self, command: Command, *, command_id: UUID | None = None, command_hash: bytes | None = None
     ) -> Outcome:
         """See `domain.decider.Execute`."""
+        own_id = command_id or uuid.uuid4()
         try:
-            return await self._execute(command, command_id, command_hash)
+            outcome = await self._with_or_without_witness(command, own_id, command_id, command_hash)
+        except Refusal as refusal:
+            self._note(command, own_id, refusal.code)
+            raise
+        self._note(command, own_id, "repeated" if outcome.repeated else "done", outcome.position)
+        return outcome
+
+    def _note(self, command: Command, command_id: UUID, outcome: str, position: int | None = None) -> None:
+        name = type(command).__name__
+        self.commands[name, outcome] += 1
+        logger.debug("command", command=name, command_id=str(command_id), outcome=outcome, position=position)
+
+    async def _with_or_without_witness(
+        self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None
+    ) -> Outcome:
+        try:
+            return await self._execute(command, own_id, command_id, command_hash)
         except LastOwner:
             witnessed = await self._with_witness(command)
             if witnessed is None:
                 raise
-            return await self._execute(witnessed, command_id, command_hash)
+            return await self._execute(witnessed, own_id, command_id, command_hash)
 
-    async def _execute(self, command: Command, command_id: UUID | None, command_hash: bytes | None) -> Outcome:
+    async def _execute(
+        self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None
+    ) -> Outcome:
+        """`command_id` is the caller's, who may have sent it before; `own_id` is it, or one that we made."""
         command.check()
         deadline = time.monotonic() + COMMAND_DEADLINE_S
-        own_id = command_id or uuid.uuid4()
         fresh = False
         while time.monotonic() < deadline:
             view = await self._load(command, deadline, fresh=fresh)

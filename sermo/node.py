@@ -22,6 +22,7 @@ from sermo import log
 from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings
 from sermo.execute import Executor
+from sermo.metrics import Metrics
 from sermo.migrate import migrate
 from sermo.reader import SocketReader
 from sermo.settings import Settings
@@ -37,6 +38,8 @@ logger = structlog.get_logger()
 
 READ_CONNECTIONS = 8
 """Two cores run two queries at a time; the rest covers waiting for the disk."""
+READS_WAITING_MAX = 1_000
+"""Reads that may wait for a connection; one more is answered `unavailable`."""
 READY_LAG_S = 5.0
 PARTLY_FEEDS_MAX = 256
 """A node whose sockets follow more feeds reads all of the log: naming them in each read costs more than it saves."""
@@ -52,6 +55,7 @@ class Node:
             dsn,
             min_size=2,
             max_size=READ_CONNECTIONS,
+            max_waiting=READS_WAITING_MAX,
             open=False,
             kwargs=log.connection_arguments(),
             check=AsyncConnectionPool.check_connection,
@@ -70,9 +74,10 @@ class Node:
         services = SocketServices(
             execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
         )
-        registry = Registry(limits)
-        self.sockets = Endpoint(services, registry)
-        self.events = Events(services, registry)
+        self.registry = Registry(limits)
+        self.sockets = Endpoint(services, self.registry)
+        self.events = Events(services, self.registry)
+        self.metrics = Metrics(self)
         self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
         self._views_behind_since: float | None = None
@@ -147,6 +152,7 @@ class Node:
             epoch=lambda: self.tail.epoch,
             auth=self.auth,
             ready=self.ready,
+            metrics=self.metrics.render,
         )
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from prometheus_client import Histogram
 from psycopg import AsyncConnection, sql
 
 from domain.decider import Damaged, Recorded, Skipped, Unknown
@@ -57,8 +58,19 @@ class Tail:
         self.epoch = ""
         self.unknown_events = 0
         self.skipped_events = 0
+        self.delay = Histogram(
+            "sermo_tail_delay_seconds",
+            "From an event's recorded_at to when this node handed it on, one of each batch.",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0),
+            registry=None,
+        )
         self.last_contact = time.monotonic()
         """When the database last answered; a silent stop shows here."""
+
+    @property
+    def silence_s(self) -> float:
+        """Since the database last answered."""
+        return time.monotonic() - self.last_contact
 
     def listen(self, listener: Listener) -> None:
         """Have every batch from now on."""
@@ -190,6 +202,7 @@ class Tail:
         if len(self._ring) > 2 * RING_EVENTS:
             del self._ring[:-RING_EVENTS]
         self.position = events[-1].position
+        self.delay.observe(max(0.0, time.time() - events[-1].recorded_at.timestamp()))
         for recorded in events:
             event = recorded.event
             if isinstance(event, Skipped):

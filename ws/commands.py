@@ -56,6 +56,7 @@ class Commands:
     def enqueue(self, run: session.Run) -> bool:
         """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
         if self.waiting >= self._services.limits.commands_waiting_max:
+            self._services.metrics.refused_commands += 1
             refusal = Overloaded(retry_after_ms=1_000)
             self._write(frames.error(refusal, run.ref))
             return False

@@ -67,6 +67,8 @@ class SocketSink:
 class Connection:
     """A client at the other end. All methods run in the event loop's thread."""
 
+    kind = "socket"
+
     def __init__(
         self, services: Services, registry: Registry, outbox: Outbox, bearer: str | None, ticket: str | None
     ) -> None:
@@ -85,6 +87,7 @@ class Connection:
 
     async def receive(self, text: str) -> None:
         """A text frame."""
+        self._services.metrics.frames_received += 1
         for effect in self._session.receive(text, time.monotonic()):
             try:
                 await self._do(effect)
@@ -249,8 +252,21 @@ class Connection:
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """End it from our side."""
+        if self._session.phase is not session.Phase.CLOSED or self._outbox.is_open:
+            self._services.metrics.closes[code] += 1
+            logger.debug("ws.closed", session_id=str(self._session_id), code=int(code))
         self._session.phase = session.Phase.CLOSED
         self._outbox.close(code, reason)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the client has not taken yet."""
+        return self._outbox.unsent_bytes
+
+    @property
+    def commands_waiting(self) -> int:
+        """How many of its commands wait or are under way."""
+        return self._commands.waiting if self._commands is not None else 0
 
     async def gone(self) -> None:
         """The client has gone: stop following, but finish what it asked for."""

@@ -301,15 +301,24 @@ class EventStream:
                 return False
         return True
 
-    def close(self, _code: CloseCode, reason: str = "") -> None:
+    def close(self, code: CloseCode, reason: str = "") -> None:
         """End the stream; an EventSource comes back by itself."""
         if self.is_open:
-            logger.debug("events.closed", session_id=str(self._session_id), reason=reason)
+            self._services.metrics.closes[code] += 1
+            logger.debug("events.closed", session_id=str(self._session_id), code=int(code), reason=reason)
             self.is_open = False
             self._has_work.set()
             self._taken.set()
 
     # As a connection of the node
+
+    kind = "stream"
+    commands_waiting = 0
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the server has not taken yet."""
+        return self._waiting_bytes
 
     def tick(self, _now: float, wall_clock: datetime) -> None:
         """End it when its token does: who comes back shows a new one."""

@@ -22,6 +22,7 @@ from ws.codes import CloseCode
 from ws.frames import Badge, is_marker
 from ws.hub import Hub, Make, to_frame
 from ws.limits import Limits
+from ws.metrics import SocketMetrics
 from ws.ports import Log, Reader, Sink
 from ws.recovery import Following, Interval
 from ws.wire import Encoded
@@ -43,6 +44,7 @@ class Services:
         self.hub = hub
         self.limits = limits
         self.admission = Admission(limits.catch_ups)
+        self.metrics = SocketMetrics()
 
 
 class Follower:
@@ -83,6 +85,14 @@ class Follower:
 
         `resumed` is called with the number of events and the position through which the backlog is complete.
         """
+        reason = await self._recover(after, epoch, max_backlog, resumed)
+        if reason is not None:
+            self._services.metrics.resumes[reason] += 1
+        return reason
+
+    async def _recover(
+        self, after: int, epoch: str, max_backlog: int | None, resumed: Callable[[int, int], None]
+    ) -> str | None:
         if reason := await check_position(self._services, after, epoch):
             return reason
         intervals, through = await self._intervals(after)
@@ -104,6 +114,7 @@ class Follower:
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
         """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""
+        self._services.metrics.fallen_behind += 1
         self.is_live = False
         self.sent_position = after
         self._catch_up_from(channels, None)
@@ -155,6 +166,8 @@ class Follower:
                 else:
                     # Nothing is newer than what was sent: from here on without a pause.
                     if resumed is not None:
+                        self._services.metrics.resumes["resumed"] += 1
+                        self._services.metrics.backlogs.observe(count)
                         resumed(count, self.sent_position)
                     self._go_live(following.channels)
                     return

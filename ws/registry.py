@@ -15,7 +15,22 @@ _FORGET_INTERVAL_S = 60.0
 
 
 class Member(Protocol):
-    """A connection as the node's ticker sees it."""
+    """A connection as the node's ticker and its metrics see it."""
+
+    @property
+    def kind(self) -> str:
+        """socket or stream."""
+        ...
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the client has not taken yet."""
+        ...
+
+    @property
+    def commands_waiting(self) -> int:
+        """How many of its commands wait or are under way."""
+        ...
 
     def tick(self, now: float, wall_clock: datetime, /) -> None:
         """Deadlines; called about once a second."""

@@ -37,6 +37,8 @@ class Endpoint:
     def __init__(self, services: Services, registry: Registry) -> None:
         self._services = services
         self._connections = registry
+        self.metrics = services.metrics
+        self.admission = services.admission
         self._flusher = Flusher()
 
     @property

@@ -1,0 +1,152 @@
+"""What a node shows at /metrics (Prometheus' text format). Read when asked: the parts keep plain numbers.
+
+docs/metrics.md lists all of it; `tests/docs/test_metrics.py` compares it.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Metric, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from sermo import appender, auth
+
+if TYPE_CHECKING:
+    from sermo.node import Node
+
+
+disable_created_metrics()  # doubles of each histogram, which this format has as metrics of their own
+
+
+class _NodeCollector(Collector):
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering must not read the node."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every number of the node's parts."""
+        yield from self._connections()
+        yield from self._commands()
+        yield from self._log()
+        yield from self._queues()
+
+    def _connections(self) -> Iterator[Metric]:
+        node, metrics = self._node, self._node.sockets.metrics
+        members = list(node.registry)
+        kinds = GaugeMetricFamily("sermo_connections", "Open connections, live or not.", labels=["kind"])
+        kinds.add_metric(["socket"], sum(member.kind == "socket" for member in members))
+        kinds.add_metric(["stream"], sum(member.kind == "stream" for member in members))
+        yield kinds
+        yield _gauge("sermo_live_connections", "Connections that get events as they happen.", node.hub.connections)
+        yield _gauge(
+            "sermo_outbox_bytes", "Bytes that clients have not taken yet.", sum(m.unsent_bytes for m in members)
+        )
+        yield _counter("sermo_deliveries", "Event frames given to live connections.", node.hub.deliveries)
+        yield _counter(
+            "sermo_fallen_behind", "Live connections that went back to reading the log.", metrics.fallen_behind
+        )
+        yield _counter("sermo_frames_received", "Frames of clients.", metrics.frames_received)
+        closes = CounterMetricFamily("sermo_closes", "Connections ended by this node, by close code.", labels=["code"])
+        for code, count in metrics.closes.items():
+            closes.add_metric([str(int(code))], count)
+        yield closes
+        resumes = CounterMetricFamily(
+            "sermo_resumes", "Resumes, by outcome: resumed, or the reason of a resync.", labels=["outcome"]
+        )
+        for outcome, count in metrics.resumes.items():
+            resumes.add_metric([outcome], count)
+        yield resumes
+
+    def _commands(self) -> Iterator[Metric]:
+        commands = CounterMetricFamily(
+            "sermo_commands",
+            "Commands, by outcome: done, repeated, or the code of the refusal.",
+            labels=["command", "outcome"],
+        )
+        for (name, outcome), count in self._node.execute.commands.items():
+            commands.add_metric([name, outcome], count)
+        yield commands
+
+    def _log(self) -> Iterator[Metric]:
+        node = self._node
+        tail, views = node.tail, node.views
+        yield _counter("sermo_appended_events", "Events that this node appended.", node.appender.appended)
+        yield _counter("sermo_append_conflicts", "Commands that were decided anew.", node.appender.conflicts)
+        yield _gauge("sermo_tail_position", "The last event that this node handed on.", tail.position)
+        yield _gauge("sermo_tail_silence_seconds", "Since the tail last heard of the database.", tail.silence_s)
+        yield _counter("sermo_tail_skipped_events", "Events whose content nobody here needed.", tail.skipped_events)
+        yield _counter(
+            "sermo_tail_unknown_events", "Events of types that this program does not know.", tail.unknown_events
+        )
+        yield _gauge("sermo_views_position", "The views' checkpoint, as this node knows it.", views.position)
+        yield _gauge("sermo_views_lag_events", "Events between the tail and the views.", tail.position - views.position)
+        yield _gauge("sermo_views_owner", "1 where this node's runner makes the views.", int(views.is_owner))
+        yield _gauge(
+            "sermo_views_parked_events", "Events that the views could not apply, as the owner knows.", views.parked
+        )
+
+    def _queues(self) -> Iterator[Metric]:
+        node = self._node
+        pool = node.pool.get_stats()
+        lengths = {
+            "append": node.appender.waiting,
+            "commands": sum(member.commands_waiting for member in node.registry),
+            "catch_up": node.sockets.admission.waiting,
+            "database": pool.get("requests_waiting", 0),
+            "hashing": node.auth.hashing,
+        }
+        refusals = {
+            "append": node.appender.refused,
+            "commands": node.sockets.metrics.refused_commands,
+            "connections": node.registry.refused,
+            "database": pool.get("requests_errors", 0),
+            "hashing": node.auth.refused_hashings,
+        }
+        length = GaugeMetricFamily("sermo_queue_length", "What waits, by queue.", labels=["queue"])
+        for name, count in lengths.items():
+            length.add_metric([name], count)
+        yield length
+        refused = CounterMetricFamily(
+            "sermo_queue_refusals", "What was refused because a queue was full.", labels=["queue"]
+        )
+        for name, count in refusals.items():
+            refused.add_metric([name], count)
+        yield refused
+        limit = GaugeMetricFamily("sermo_queue_limit", "How much may wait.", labels=["queue"])
+        limit.add_metric(["append"], appender.WAITING_MAX)
+        limit.add_metric(["hashing"], auth.HASHING_WAITING_MAX)
+        limit.add_metric(["database"], node.pool.max_waiting)
+        yield limit
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
+class Metrics:
+    """The metrics of one node; two nodes in one process keep apart."""
+
+    def __init__(self, node: "Node") -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_NodeCollector(node))
+        for histogram in (
+            node.sockets.metrics.backlogs,
+            node.appender.batch_commands,
+            node.appender.seconds,
+            node.tail.delay,
+        ):
+            self._registry.register(histogram)
+        ProcessCollector(registry=self._registry)
+
+    def render(self) -> bytes:
+        """All of it as text."""
+        return generate_latest(self._registry)
