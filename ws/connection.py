@@ -114,6 +114,8 @@ class Connection:
                 await self._recover_anew(connect, ref)
             case session.Renew(token, ref):
                 await self._renew(token, ref)
+            case session.Run(frames.Typing() | frames.StatusUpdate()):
+                pass  # signals are never answered; nobody is told of them yet
             case session.Run():
                 assert self._commands is not None, "the session lets no command pass before `connect`"
                 if not self._commands.enqueue(effect):
@@ -208,7 +210,7 @@ class Connection:
     async def _recover(self, connect: frames.Connect, ref: str | None) -> None:
         assert connect.last_event_id is not None and connect.epoch is not None, "checked by the session"
         if (delay_ms := self._services.admission.delay_ms) > 0:
-            self._write(frames.control("waiting", ref, retry_after_ms=delay_ms))
+            self._write(frames.waiting(delay_ms, ref))
         follower = self._new_follower(connect.channel_id)
         reason = await follower.recover(
             connect.last_event_id,

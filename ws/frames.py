@@ -5,7 +5,7 @@ An event frame is made from the event alone, so that replay equals live; only re
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -68,6 +68,23 @@ class MarkRead(ClientFrame, frozen=True):
     parent_id: UUID | None = None
 
 
+Status = Literal["online", "away", "busy", "offline"]
+"""What a person says of their presence; `offline` also hides."""
+
+
+class Typing(ClientFrame, frozen=True):
+    """The person types in a channel, perhaps into a thread. Not answered."""
+
+    channel_id: UUID
+    parent_id: UUID | None = None
+
+
+class StatusUpdate(ClientFrame, frozen=True):
+    """The person's presence on this connection. Not answered."""
+
+    status: Status
+
+
 class Ping(ClientFrame, frozen=True):
     """An application's ping, for clients that cannot see protocol pings."""
 
@@ -80,6 +97,8 @@ CLIENT_FRAMES: dict[str, type[ClientFrame]] = {
     "join_channel": JoinChannel,
     "leave_channel": LeaveChannel,
     "mark_read": MarkRead,
+    "typing": Typing,
+    "status_update": StatusUpdate,
     "ping": Ping,
 }
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in CLIENT_FRAMES.items()}
@@ -192,6 +211,21 @@ def error(refusal: Refusal, ref: str | None) -> bytes:
     if refusal.retry_after_ms is not None:
         data["retry_after_ms"] = refusal.retry_after_ms
     return control("error", ref, **data)
+
+
+def waiting(retry_after_ms: int, ref: str | None) -> bytes:
+    """The read of the log for this connection waits for its turn; for information."""
+    return control("waiting", ref, retry_after_ms=retry_after_ms)
+
+
+def user_status(user_id: UUID, status: Status) -> bytes:
+    """A signal: somebody's presence."""
+    return control("user_status", user_id=user_id, status=status)
+
+
+def typing(user_id: UUID, channel_id: UUID, parent_id: UUID | None) -> bytes:
+    """A signal: somebody types."""
+    return control("typing", **_given(user_id=user_id, channel_id=channel_id, parent_id=parent_id))
 
 
 def batch(frames: list[bytes]) -> bytes:

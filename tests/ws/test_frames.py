@@ -145,6 +145,8 @@ def test_a_marker_carries_the_counts_that_it_is_given() -> None:
         ("edit_message", {"message_id": str(new_id()), "content": "x", "bold": True}, "invalid", "bold"),
         ("mark_read", {"channel_id": str(new_id()), "seq": 1.5}, "invalid", "seq"),
         ("connect", {"token": 5}, "invalid", "token"),
+        ("status_update", {"status": "asleep"}, "invalid", "status"),
+        ("typing", {}, "invalid", "channel_id"),
         ("ping", {"x": 1}, "invalid", "x"),
     ],
 )
@@ -186,6 +188,20 @@ def test_an_error_says_only_what_it_knows() -> None:
     }
     data = json.loads(frames.error(Overloaded(retry_after_ms=1_000), None))["data"]
     assert (data["code"], data["retry_after_ms"]) == ("overloaded", 1_000)
+
+
+def test_a_signal_has_no_position() -> None:
+    """It is never stored and never resumed, so it moves no cursor."""
+    one, other = UUID(int=8), UUID(int=9)
+    assert json.loads(frames.user_status(one, "away")) == {
+        "type": "user_status",
+        "data": {"user_id": str(one), "status": "away"},
+    }
+    assert json.loads(frames.typing(one, other, None)) == {
+        "type": "typing",
+        "data": {"user_id": str(one), "channel_id": str(other)},
+    }
+    assert json.loads(frames.typing(one, other, one))["data"]["parent_id"] == str(one)
 
 
 def test_a_batch_is_its_frames_in_order() -> None:

@@ -146,6 +146,15 @@ def test_a_command_is_run_with_its_ref() -> None:
     assert effect == Run(frames.JoinChannel(channel_id=channel), "r7")
 
 
+def test_signals_go_out_like_commands() -> None:
+    """Presence and typing need a person, and are not the session's to know."""
+    channel = new_id()
+    effects = opened().receive(text("typing", channel_id=str(channel)), 1.0)
+    assert only(effects) == Run(frames.Typing(channel_id=channel), None)
+    effects = opened().receive(text("status_update", status="busy"), 1.0)
+    assert only(effects) == Run(frames.StatusUpdate(status="busy"), None)
+
+
 def test_a_ping_is_answered_with_its_ref() -> None:
     """`pong` carries nothing else."""
     assert sent(only(opened().receive('{"type":"ping","ref":"r"}', 1.0))) == {"type": "pong", "ref": "r"}
