@@ -10,7 +10,7 @@ from domain.decider import Recorded
 from projections import memberships, unread
 from sermo import log
 from sermo.log import FeedRange
-from ws.frames import Badge
+from ws.event_frames import Badge
 from ws.recovery import MEMBERSHIP_TOPICS, Interval, Stretch
 
 VIEW_WAIT_S = 2.0

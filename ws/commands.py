@@ -17,7 +17,7 @@ from domain.errors import ChannelAccessDenied, Forbidden, Missing, NotAMember, O
 from domain.membership import JoinChannel, LeaveChannel, MemberJoined
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
 from domain.reading import MarkRead
-from domain.times import to_rfc3339
+from domain.times import to_json
 from ws import frames, session
 from ws.codes import CloseCode
 from ws.follower import COME_BACK, Services
@@ -123,9 +123,8 @@ class Commands:
         if isinstance(refusal, Missing | Forbidden | NotAMember):
             refusal = ChannelAccessDenied()
         channel_id = run.frame.channel_id
-        return frames.control(
-            "channel_join_error", run.ref, channel_id=channel_id, code=refusal.code, message=str(refusal)
-        )
+        answer = frames.ChannelJoinError(channel_id=channel_id, code=refusal.code, message=str(refusal))
+        return frames.control(answer, run.ref)
 
     async def _answer(self, run: session.Run) -> bytes:
         """Carry out and answer. Raises the refusal."""
@@ -152,9 +151,8 @@ class Commands:
                 return await self._joined(frame, await execute(self._join(channel_id, at)), ref)
             case frames.LeaveChannel(channel_id):
                 outcome = await execute(LeaveChannel(channel_id=channel_id, user_id=self.user_id, at=at))
-                return frames.control(
-                    "channel_left", ref, channel_id=channel_id, id=outcome.position, seq=_seq(outcome)
-                )
+                left = frames.ChannelLeft(channel_id=channel_id, id=outcome.position, seq=_seq(outcome))
+                return frames.control(left, ref)
             case frames.MarkRead():
                 return _done(await execute(await self._mark(frame, at)), ref)
         raise AssertionError(f"{type(frame).__name__} is no command")
@@ -168,9 +166,8 @@ class Commands:
             role: str | None = joined.role
         else:
             role = await self._services.reader.role(frame.channel_id, self.user_id, outcome.position)
-        return frames.control(
-            "channel_joined", ref, channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome)
-        )
+        answer = frames.ChannelJoined(channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome))
+        return frames.control(answer, ref)
 
     async def _mark(self, frame: frames.MarkRead, at: datetime) -> MarkRead:
         reader = self._services.reader
@@ -193,19 +190,19 @@ def _seq(outcome: Outcome) -> int | None:
 
 
 def _done(outcome: Outcome, ref: str | None) -> bytes:
-    return frames.control("done", ref, id=outcome.position, seq=_seq(outcome))
+    return frames.control(frames.Done(id=outcome.position, seq=_seq(outcome)), ref)
 
 
 def _message_sent(outcome: Outcome, ref: str | None) -> bytes:
     recorded = outcome.events[0]
     posted = recorded.event
     assert isinstance(posted, MessagePosted), "what a message id begins is its posting"
-    return frames.control(
-        "message_sent",
-        ref,
+    assert recorded.seq is not None, "it is on its channel's feed"
+    sent = frames.MessageSent(
         message_id=recorded.stream_id,
         channel_id=posted.channel_id,
         id=recorded.position,
         seq=recorded.seq,
-        created_at=to_rfc3339(posted.created_at),
+        created_at=to_json(posted.created_at),
     )
+    return frames.control(sent, ref)

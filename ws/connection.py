@@ -210,19 +210,21 @@ class Connection:
     async def _recover(self, connect: frames.Connect, ref: str | None) -> None:
         assert connect.last_event_id is not None and connect.epoch is not None, "checked by the session"
         if (delay_ms := self._services.admission.delay_ms) > 0:
-            self._write(frames.waiting(delay_ms, ref))
+            self._write(frames.control(frames.Waiting(retry_after_ms=delay_ms), ref))
         follower = self._new_follower(connect.channel_id)
         reason = await follower.recover(
             connect.last_event_id,
             connect.epoch,
             max_backlog=connect.max_backlog,
-            resumed=lambda count, through: self._write(frames.control("resumed", ref, count=count, through=through)),
+            resumed=lambda count, through: self._write(
+                frames.control(frames.Resumed(count=count, through=through), ref)
+            ),
         )
         if reason is None:
             self._follower = follower
             return
         self._session.resync(time.monotonic())
-        self._write(frames.control("resync_required", ref, reason=reason))
+        self._write(frames.control(frames.ResyncRequired(reason=reason), ref))
 
     def _send_connected(self, head: int, ref: str | None) -> None:
         assert self.user_id is not None, "known by now"

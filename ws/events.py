@@ -225,12 +225,12 @@ class EventStream:
             return
         self._tell_connected(None)
         if (delay_ms := self._services.admission.delay_ms) > 0:
-            self._write_frame(frames.control("waiting", retry_after_ms=delay_ms), None)
+            self._write_frame(frames.control(frames.Waiting(retry_after_ms=delay_ms)), None)
         epoch, after = self._position
         reason = await self._follower.recover(after, epoch, max_backlog=None, resumed=self._tell_resumed)
         if reason is not None:
             self._events.tell(self.user_id, self._position)
-            self._write_frame(frames.control("resync_required", reason=reason), None)
+            self._write_frame(frames.control(frames.ResyncRequired(reason=reason)), None)
             self.is_open = False
             self._has_work.set()
 
@@ -247,7 +247,7 @@ class EventStream:
         self._write_frame(frame, position)
 
     def _tell_resumed(self, count: int, through: int) -> None:
-        self._write_frame(frames.control("resumed", count=count, through=through), through)
+        self._write_frame(frames.control(frames.Resumed(count=count, through=through)), through)
 
     def _take(self) -> bytes:
         """The next chunk."""

@@ -19,7 +19,8 @@ from domain.reading import MarkedRead
 from ws import recovery
 from ws.admission import Admission
 from ws.codes import CloseCode
-from ws.frames import Badge, is_marker
+from ws.event_frames import Badge, is_marker
+from ws.frames import ResyncReason
 from ws.hub import Hub, Make, to_frame
 from ws.limits import Limits
 from ws.metrics import SocketMetrics
@@ -80,7 +81,7 @@ class Follower:
 
     async def recover(
         self, after: int, epoch: str, *, max_backlog: int | None, resumed: Callable[[int, int], None]
-    ) -> str | None:
+    ) -> ResyncReason | None:
         """Follow from a position on; the reason why that cannot be, as in `resync_required`.
 
         `resumed` is called with the number of events and the position through which the backlog is complete.
@@ -222,7 +223,7 @@ class Follower:
         self._sink.push_backlog(await encode(self._services, self.user_id, events, deleted, make))
 
 
-async def check_position(services: Services, after: int, epoch: str) -> str | None:
+async def check_position(services: Services, after: int, epoch: str) -> ResyncReason | None:
     """Why the log cannot be followed from there, as in `resync_required`; else this node's tail is there when it returns."""
     log = services.log
     if epoch != log.epoch:

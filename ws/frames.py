@@ -1,82 +1,113 @@
-"""What the frames look like (docs/protocol.md section 2): client frames in, event frames and control frames out.
+"""What the frames look like (docs/protocol.md section 2), but for those of events, which are in `ws/event_frames.py`.
 
-An event frame is made from the event alone, so that replay equals live; only redaction and the counts of
-`unread_count_updated` come from elsewhere. What we receive holds no undeclared field; what we send may gain some.
+A frame is an object of `type`, perhaps `ref` or `id`, and where it has any, its fields in `data`: one struct for each type,
+in `CLIENT_FRAMES` and `CONTROL_FRAMES`. `/asyncapi.json` is made from these structs, their docstrings and the lines under
+their fields. What we receive holds no undeclared field; what we send may gain some.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
-from domain import channel, membership, message, reading, user
-from domain.decider import Event, Recorded, Unknown
 from domain.errors import BadFrame, Invalid, Refusal, UnknownType, from_validation_error
-from domain.ids import WORKSPACE_FEED
 from domain.text import CONTENT_MAX_CHARACTERS
-from domain.times import to_rfc3339
 from ws.limits import Limits
 
 SUBPROTOCOL = "sermo.v1.json"
 REF_MAX_CHARACTERS = 64
+BATCH_MAX_FRAMES = 256
+
+Position = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 2**53 - 1})]
+"""A number of an event in the log, or one before the first. The bounds are documentation: who takes one checks it."""
+Time = Annotated[datetime, Meta(extra_json_schema={"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"})]
+"""RFC 3339 in UTC with microseconds; made by `domain.times.to_json`."""
+Status = Literal["online", "away", "busy", "offline"]
+ResyncReason = Literal["epoch", "ahead", "backlog"]
 
 _encode = msgspec.json.Encoder().encode
 
 
 class ClientFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The data of a client frame."""
+    """The data of a frame that a client sends."""
 
 
 class Connect(ClientFrame, frozen=True):
+    """Opens the connection, within 10 s. Later: with `token` alone it renews the token; after `resync_required` it says
+    where to go on. Without `last_event_id` the connection starts live.
+    """
+
     token: str | None = None
+    """An access token, where neither `Authorization` nor a ticket came with the handshake."""
     last_event_id: int | None = None
+    """The largest `id` that was handled, of event frames and heartbeats: what lies after it is sent. With `epoch`."""
     epoch: str | None = None
+    """The epoch of that id, from `connected`."""
     max_backlog: int | None = None
+    """Rather `resync_required` than more missed events than this."""
     channel_id: UUID | None = None
+    """Follow this channel alone, and be closed with 4001 when access to it is lost."""
     client: str | None = None
+    """Name and version of the program."""
 
 
 class Message(ClientFrame, frozen=True):
+    """Post a message. The same frame again, on any connection and at any time, gets the first answer."""
+
     channel_id: UUID
     message_id: UUID
+    """Made by the client: a UUID of version 7."""
     content: str
+    """1 to 4,096 characters."""
     parent_id: UUID | None = None
+    """The message that this one answers; a reply to a reply joins its root."""
     also_to_channel: bool = False
+    """Show a reply on the channel's page too."""
 
 
 class EditMessage(ClientFrame, frozen=True):
+    """Change the content of one's own message."""
+
     message_id: UUID
     content: str
 
 
 class DeleteMessage(ClientFrame, frozen=True):
+    """Delete a message; it keeps its place, empty."""
+
     message_id: UUID
 
 
 class JoinChannel(ClientFrame, frozen=True):
+    """Join a public channel."""
+
     channel_id: UUID
 
 
 class LeaveChannel(ClientFrame, frozen=True):
+    """Leave a channel."""
+
     channel_id: UUID
 
 
 class MarkRead(ClientFrame, frozen=True):
+    """Move the read marker of a channel or of a thread forward: one of `channel_id` and `parent_id`."""
+
     seq: int
+    """The last message's `seq` that was read."""
     channel_id: UUID | None = None
     parent_id: UUID | None = None
-
-
-Status = Literal["online", "away", "busy", "offline"]
-"""What a person says of their presence; `offline` also hides."""
+    """The thread's root."""
 
 
 class Typing(ClientFrame, frozen=True):
-    """The person types in a channel, perhaps into a thread. Not answered."""
+    """The person types. Not answered; repeat it every few seconds while it goes on."""
 
     channel_id: UUID
     parent_id: UUID | None = None
+    """The thread's root, when the reply is being written there."""
 
 
 class StatusUpdate(ClientFrame, frozen=True):
@@ -102,6 +133,173 @@ CLIENT_FRAMES: dict[str, type[ClientFrame]] = {
     "ping": Ping,
 }
 _DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in CLIENT_FRAMES.items()}
+
+
+class ServerFrame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The data of a frame that the server sends. Optional fields that say nothing are left out."""
+
+
+class ConnectionLimits(ServerFrame, frozen=True, kw_only=True):
+    """What this server takes from one connection."""
+
+    frame_max_bytes: int
+    """A larger frame closes with 1009."""
+    content_max_characters: int
+    commands_waiting_max: int
+    """Commands without an answer yet; one more is answered `overloaded`."""
+    frames_per_s: float
+    user_connections: int
+    """Of one person at once."""
+
+
+class Connected(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `connect`: the first frame of every connection, and the answer to a renewed token."""
+
+    user_id: UUID
+    session_id: UUID
+    """Of this connection, for support: it stands in the server's log."""
+    epoch: str
+    """Goes with every position of this connection. 1 to 40 of letters, digits and `-`."""
+    head_id: Position
+    """Without `last_event_id`: everything after it will be sent."""
+    heartbeat_interval_s: float
+    limits: ConnectionLimits
+
+
+class Resumed(ServerFrame, frozen=True, kw_only=True):
+    """The backlog is complete; live follows."""
+
+    count: int
+    """Events of the backlog."""
+    through: Position
+    """Everything of yours up to here has been sent."""
+
+
+class ResyncRequired(ServerFrame, frozen=True, kw_only=True):
+    """The connection cannot go on from there. Load `GET /v1/me/channels`, then `connect` with its `position` and `epoch` on
+    this connection, within 60 s.
+    """
+
+    reason: ResyncReason
+    """`epoch`: the log has another history now; `ahead`: the position is beyond the log; `backlog`: more than `max_backlog`."""
+
+
+class Waiting(ServerFrame, frozen=True, kw_only=True):
+    """Catch-ups are admitted a few at a time, and this one waits for its turn. For information; nothing is to be done."""
+
+    retry_after_ms: int
+    """About how long."""
+
+
+class Heartbeat(ServerFrame, frozen=True, kw_only=True):
+    """Everything of yours up to `id` has been sent: a quiet client's position moves too."""
+
+
+class Error(ServerFrame, frozen=True, kw_only=True):
+    """A frame was refused, and nothing was done. The connection stays open."""
+
+    code: str
+    """Stable; see the table of codes."""
+    message: str
+    """For people; may change."""
+    field: str | None = None
+    """The field that is wrong."""
+    retry_after_ms: int | None = None
+    """The same frame may be sent again after that."""
+
+
+class Pong(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `ping`."""
+
+
+class Batch(ServerFrame, frozen=True, kw_only=True):
+    """Several event frames at once, as when they came one after the other."""
+
+    frames: Annotated[tuple[msgspec.Raw, ...], Meta(min_length=2, max_length=BATCH_MAX_FRAMES)]
+    """Event frames in order."""
+
+
+class MessageSent(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `message`: it is in the log, durably."""
+
+    message_id: UUID
+    channel_id: UUID
+    id: Position
+    """The position of the event; its own frame comes too."""
+    seq: int
+    created_at: Time
+
+
+class Done(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `edit_message`, `delete_message` and `mark_read`."""
+
+    id: Position
+    """The position of the event; where nothing changed, one at which that was so."""
+    seq: int | None
+    """Null where nothing changed."""
+
+
+class ChannelJoined(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `join_channel`."""
+
+    channel_id: UUID
+    role: str | None
+    id: Position
+    seq: int | None
+    """Null for one who was in it already."""
+
+
+class ChannelJoinError(ServerFrame, frozen=True, kw_only=True):
+    """The other answer to `join_channel`."""
+
+    channel_id: UUID
+    code: str
+    """`channel_access_denied` also where there is no such channel, or none that you may know of."""
+    message: str
+
+
+class ChannelLeft(ServerFrame, frozen=True, kw_only=True):
+    """The answer to `leave_channel`."""
+
+    channel_id: UUID
+    id: Position
+    seq: int | None
+
+
+class UserStatus(ServerFrame, frozen=True, kw_only=True):
+    """A signal: the presence of somebody with whom you share a channel."""
+
+    user_id: UUID
+    status: Status
+
+
+class TypingSignal(ServerFrame, frozen=True, kw_only=True):
+    """A signal: somebody types. It is over after 6 s without another one."""
+
+    user_id: UUID
+    channel_id: UUID
+    parent_id: UUID | None = None
+
+
+CONTROL_FRAMES: dict[str, type[ServerFrame]] = {
+    "connected": Connected,
+    "resumed": Resumed,
+    "resync_required": ResyncRequired,
+    "waiting": Waiting,
+    "heartbeat": Heartbeat,
+    "error": Error,
+    "pong": Pong,
+    "batch": Batch,
+    "message_sent": MessageSent,
+    "done": Done,
+    "channel_joined": ChannelJoined,
+    "channel_join_error": ChannelJoinError,
+    "channel_left": ChannelLeft,
+    "user_status": UserStatus,
+    "typing": TypingSignal,
+}
+"""All that the server sends, but for event frames."""
+_TYPES = {kind: name for name, kind in CONTROL_FRAMES.items()}
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -168,193 +366,53 @@ def _parse_strange(text: str) -> Parsed:
     return Parsed(ref, None, refused, kind if isinstance(kind, str) else None)
 
 
-def control(kind: str, ref: str | None = None, **data: Any) -> bytes:
-    """A control frame or an answer."""
-    frame: dict[str, Any] = {"type": kind}
-    if ref is not None:
-        frame["ref"] = ref
-    if data:
-        frame["data"] = data
-    return _encode(frame)
+class ControlFrame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A frame of the server's that is no event."""
+
+    type: str
+    id: Position | None = None
+    """Of `heartbeat`."""
+    ref: str | None = None
+    """The `ref` of the client's frame that this answers."""
+    data: ServerFrame | None = None
+
+
+def control(data: ServerFrame, ref: str | None = None) -> bytes:
+    """A control frame, a signal or an answer."""
+    kind = type(data)
+    return _encode(ControlFrame(_TYPES[kind], None, ref, data if kind.__struct_fields__ else None))
 
 
 def connected(ref: str | None, *, user_id: UUID, session_id: UUID, epoch: str, head_id: int, limits: Limits) -> bytes:
     """The first frame: whom the server takes the client for, and where the log stands."""
-    return control(
-        "connected",
-        ref,
+    data = Connected(
         user_id=user_id,
         session_id=session_id,
         epoch=epoch,
         head_id=head_id,
         heartbeat_interval_s=limits.heartbeat_interval_s,
-        limits={
-            "frame_max_bytes": limits.frame_max_bytes,
-            "content_max_characters": CONTENT_MAX_CHARACTERS,
-            "commands_waiting_max": limits.commands_waiting_max,
-            "frames_per_s": limits.frames_per_s,
-            "user_connections": limits.user_connections,
-        },
+        limits=ConnectionLimits(
+            frame_max_bytes=limits.frame_max_bytes,
+            content_max_characters=CONTENT_MAX_CHARACTERS,
+            commands_waiting_max=limits.commands_waiting_max,
+            frames_per_s=limits.frames_per_s,
+            user_connections=limits.user_connections,
+        ),
     )
+    return control(data, ref)
 
 
 def heartbeat(position: int) -> bytes:
     """Everything of the connection's up to this position has been sent."""
-    return _encode({"type": "heartbeat", "id": position})
+    return _encode(ControlFrame("heartbeat", position))
 
 
 def error(refusal: Refusal, ref: str | None) -> bytes:
     """The answer to a frame that was refused."""
-    data: dict[str, Any] = {"code": refusal.code, "message": str(refusal)}
-    if refusal.field is not None:
-        data["field"] = refusal.field
-    if refusal.retry_after_ms is not None:
-        data["retry_after_ms"] = refusal.retry_after_ms
-    return control("error", ref, **data)
-
-
-def waiting(retry_after_ms: int, ref: str | None) -> bytes:
-    """The read of the log for this connection waits for its turn; for information."""
-    return control("waiting", ref, retry_after_ms=retry_after_ms)
-
-
-def user_status(user_id: UUID, status: Status) -> bytes:
-    """A signal: somebody's presence."""
-    return control("user_status", user_id=user_id, status=status)
-
-
-def typing(user_id: UUID, channel_id: UUID, parent_id: UUID | None) -> bytes:
-    """A signal: somebody types."""
-    return control("typing", **_given(user_id=user_id, channel_id=channel_id, parent_id=parent_id))
+    data = Error(code=refusal.code, message=str(refusal), field=refusal.field, retry_after_ms=refusal.retry_after_ms)
+    return control(data, ref)
 
 
 def batch(frames: list[bytes]) -> bytes:
-    """Event frames in order, as one frame."""
+    """Event frames in order, as one frame (`Batch`), without encoding them again."""
     return b'{"type":"batch","data":{"frames":[' + b",".join(frames) + b"]}}"
-
-
-class Badge(msgspec.Struct, frozen=True):
-    """The counts of one channel, and the position at which they are true."""
-
-    unread_count: int
-    unread_capped: bool
-    mention_count: int
-    as_of: int
-
-
-def is_marker(event: Event | Unknown) -> bool:
-    """Whether the event's frame carries counts, which are asked for when it is sent."""
-    return isinstance(event, reading.MarkedRead) and event.parent_id is None
-
-
-def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | None = None) -> bytes | None:
-    """The frame of an event; None for one that concerns no feed or has an unknown type.
-
-    `redacted`: its content was deleted since, and is left out. `badge`: the counts of a channel's marker.
-    """
-    event = recorded.event
-    if recorded.feed_id is None or isinstance(event, Unknown):
-        return None
-    kind, data = _BODIES[type(event)](recorded, event)
-    if redacted and "content" in data:
-        data = {**data, "content": "", "mentions": (), "mentions_channel": False, "redacted": True}
-    if badge is not None:
-        data = data | msgspec.structs.asdict(badge)
-    frame: dict[str, Any] = {
-        "type": kind,
-        "id": recorded.position,
-        "feed": _feed(recorded),
-        "seq": recorded.seq,
-        "at": to_rfc3339(recorded.recorded_at),
-    }
-    channel_id = getattr(event, "channel_id", None)
-    if channel_id is not None:
-        frame["channel_id"] = channel_id
-    frame["data"] = data
-    return _encode(frame)
-
-
-def _feed(recorded: Recorded) -> str:
-    if recorded.feed_id == WORKSPACE_FEED:
-        return "workspace"
-    return "me" if isinstance(recorded.event, reading.MarkedRead) else f"channel:{recorded.feed_id}"
-
-
-def _given(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-_Body = tuple[str, Mapping[str, Any]]
-
-
-def _posted(recorded: Recorded, event: message.MessagePosted) -> tuple[str, dict[str, Any]]:
-    data = {
-        "message_id": recorded.stream_id,
-        "author_id": event.author_id,
-        "content": event.content,
-        "created_at": to_rfc3339(event.created_at),
-        "also_to_channel": event.also_to_channel,
-        "mentions": event.mentions,
-        "mentions_channel": event.mentions_channel,
-    }
-    if event.parent_id is None:
-        return "new_message", data
-    return "new_reply", data | {"parent_id": event.parent_id}
-
-
-def _edited(recorded: Recorded, event: message.MessageEdited) -> tuple[str, dict[str, Any]]:
-    return "message_updated", {
-        "message_id": recorded.stream_id,
-        "content": event.content,
-        "edited_at": to_rfc3339(event.at),
-        "mentions": event.mentions,
-        "mentions_channel": event.mentions_channel,
-        "by": event.by,
-    }
-
-
-def _created(event: channel.ChannelCreated) -> dict[str, Any]:
-    return {
-        "kind": event.kind,
-        "name": event.name,
-        "topic": event.topic,
-        "created_by": event.created_by,
-        "created_at": to_rfc3339(event.created_at),
-    }
-
-
-def _joined(event: membership.MemberJoined) -> dict[str, Any]:
-    return _given(
-        user_id=event.user_id, role=event.role, by=event.by, kind=event.kind, name=event.name, topic=event.topic
-    )
-
-
-def _marked(event: reading.MarkedRead) -> tuple[str, dict[str, Any]]:
-    if event.parent_id is not None:
-        return "thread_updated", {"parent_id": event.parent_id, "read_seq": event.seq}
-    return "unread_count_updated", {"read_seq": event.seq}
-
-
-def _registered(event: user.UserRegistered) -> dict[str, Any]:
-    return {"user_id": event.user_id, "username": event.username, "display_name": event.display_name}
-
-
-_BODIES: dict[type[Event], Callable[[Recorded, Any], tuple[str, dict[str, Any]]]] = {
-    user.UserRegistered: lambda _, e: ("user_updated", _registered(e)),
-    user.ProfileChanged: lambda _, e: ("user_updated", {"user_id": e.user_id, "display_name": e.display_name}),
-    user.StatusTextSet: lambda _, e: ("user_updated", {"user_id": e.user_id, "status_text": e.status_text}),
-    channel.ChannelCreated: lambda _, e: ("channel_created", _created(e)),
-    channel.ChannelRenamed: lambda _, e: ("channel_updated", {"name": e.name, "by": e.by}),
-    channel.TopicChanged: lambda _, e: ("channel_updated", {"topic": e.topic, "by": e.by}),
-    channel.ChannelArchived: lambda _, e: ("channel_updated", {"archived_at": to_rfc3339(e.at), "by": e.by}),
-    channel.ChannelUnarchived: lambda _, e: ("channel_updated", {"archived_at": None, "by": e.by}),
-    channel.ChannelDeleted: lambda _, e: ("channel_deleted", {"by": e.by}),
-    membership.MemberJoined: lambda _, e: ("member_joined", _joined(e)),
-    membership.MemberLeft: lambda _, e: ("member_left", {"user_id": e.user_id}),
-    membership.MemberRemoved: lambda _, e: ("member_left", {"user_id": e.user_id, "by": e.by}),
-    membership.RoleChanged: lambda _, e: ("member_updated", {"user_id": e.user_id, "role": e.role, "by": e.by}),
-    message.MessagePosted: _posted,
-    message.MessageEdited: _edited,
-    message.MessageDeleted: lambda r, e: ("message_deleted", {"message_id": r.stream_id, "by": e.by}),
-    reading.MarkedRead: lambda _, e: _marked(e),
-}

@@ -12,7 +12,7 @@ from domain.channel import ChannelDeleted
 from domain.decider import Recorded, Skipped
 from domain.ids import WORKSPACE_FEED
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
-from ws.frames import Badge, event_frame, is_marker
+from ws.event_frames import Badge, event_frame, is_marker
 from ws.recovery import Following
 from ws.wire import Encoded
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.decider import Recorded
 from ws.codes import CloseCode
-from ws.frames import Badge
+from ws.event_frames import Badge
 from ws.recovery import Interval, Stretch
 from ws.wire import Encoded
 

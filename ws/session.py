@@ -104,7 +104,7 @@ class Session:
         if isinstance(parsed.frame, Connect):
             return self._connect(parsed.frame, parsed.ref, now)
         if isinstance(parsed.frame, frames.Ping):
-            return (Send(frames.control("pong", parsed.ref)),)
+            return (Send(frames.control(frames.Pong(), parsed.ref)),)
         return (Run(parsed.frame, parsed.ref),)
 
     def receive_binary(self) -> Sequence[Effect]:

@@ -19,27 +19,13 @@ from domain.name_claim import NameClaimed, NameReleased
 from domain.reading import MarkedRead
 from tests.support.wsclient import new_id
 from ws import frames
-from ws.frames import Badge, NotAnObject, event_frame, parse
+from ws.event_frames import EVENT_FRAMES, Badge, event_frame, is_marker
+from ws.frames import NotAnObject, parse
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GOLDEN = json.loads((Path(__file__).parents[1] / "domain" / "golden.json").read_text())
 INTERNAL = {NameClaimed, NameReleased}
 """On no feed: they serve the uniqueness of names only."""
-TYPES = {
-    "new_message",
-    "new_reply",
-    "message_updated",
-    "message_deleted",
-    "channel_created",
-    "channel_updated",
-    "channel_deleted",
-    "member_joined",
-    "member_left",
-    "member_updated",
-    "unread_count_updated",
-    "thread_updated",
-    "user_updated",
-}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -79,8 +65,8 @@ def test_every_event_of_the_catalogue_has_a_documented_frame(name: str, event: E
     feed_id = WORKSPACE_FEED if channel_id is None else channel_id
     if isinstance(event, MarkedRead):
         feed_id = event.user_id
-    frame = frame_of(event, feed_id)
-    assert frame["type"] in TYPES
+    frame = frame_of(event, feed_id, badge=Badge(2, False, 1, 70) if is_marker(event) else None)
+    assert frame["type"] in EVENT_FRAMES
     assert (frame["id"], frame["seq"], frame["at"]) == (7, 3, "2026-01-02T03:04:05.000000Z")
     expected = "me" if isinstance(event, MarkedRead) else "workspace" if channel_id is None else f"channel:{channel_id}"
     assert frame["feed"] == expected
@@ -193,15 +179,17 @@ def test_an_error_says_only_what_it_knows() -> None:
 def test_a_signal_has_no_position() -> None:
     """It is never stored and never resumed, so it moves no cursor."""
     one, other = UUID(int=8), UUID(int=9)
-    assert json.loads(frames.user_status(one, "away")) == {
+    assert json.loads(frames.control(frames.UserStatus(user_id=one, status="away"))) == {
         "type": "user_status",
         "data": {"user_id": str(one), "status": "away"},
     }
-    assert json.loads(frames.typing(one, other, None)) == {
+    assert json.loads(frames.control(frames.TypingSignal(user_id=one, channel_id=other))) == {
         "type": "typing",
         "data": {"user_id": str(one), "channel_id": str(other)},
     }
-    assert json.loads(frames.typing(one, other, one))["data"]["parent_id"] == str(one)
+    assert json.loads(frames.control(frames.TypingSignal(user_id=one, channel_id=other, parent_id=one)))["data"][
+        "parent_id"
+    ] == str(one)
 
 
 def test_a_batch_is_its_frames_in_order() -> None:
