@@ -39,7 +39,14 @@ UPCASTERS: dict[str, Callable[[Any], Event]] = {}
 """Old name -> function from the old struct (which stays in EVENTS) to the current event."""
 
 _NAMES = {kind: name for name, kind in EVENTS.items()}
-_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in EVENTS.items()}
+
+
+def _reader(name: str, kind: type[Event]) -> Callable[[bytes], Event]:
+    decode, upcast = msgspec.json.Decoder(kind).decode, UPCASTERS.get(name)
+    return decode if upcast is None else lambda state: upcast(decode(state))
+
+
+_READERS = {name: _reader(name, kind) for name, kind in EVENTS.items()}
 _encode = msgspec.json.Encoder().encode
 
 _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
@@ -72,12 +79,8 @@ def encode(event: Event) -> tuple[str, bytes]:
 
 def decode(topic: str, state: bytes) -> Event | Unknown:
     """The event of a stored row; `Unknown` for a name outside the catalogue. Raises `msgspec.DecodeError` for damaged state."""
-    decoder = _DECODERS.get(topic)
-    if decoder is None:
-        return Unknown(topic)
-    event = decoder.decode(state)
-    upcast = UPCASTERS.get(topic)
-    return upcast(event) if upcast is not None else event
+    read = _READERS.get(topic)
+    return Unknown(topic) if read is None else read(state)
 
 
 def evolve(state: State | None, event: Event | Unknown) -> State | None:

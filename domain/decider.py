@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A fact in the log. Its persisted name is in `domain/catalog.py`. Fields may be added with a default, never removed."""
 
 
