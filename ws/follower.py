@@ -93,7 +93,7 @@ class Follower:
 
     async def _recover(
         self, after: int, epoch: str, max_backlog: int | None, resumed: Callable[[int, int], None]
-    ) -> str | None:
+    ) -> ResyncReason | None:
         if reason := await check_position(self._services, after, epoch):
             return reason
         intervals, through = await self._intervals(after)
