@@ -263,8 +263,15 @@ async def mark_channel_read(
     request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[Read]
 ) -> Response[Position]:
     """I have read up to here. Only forward."""
-    head_seq = await request.services.feed_head(channel_id)
-    command = MarkRead(user_id=request.me, channel_id=channel_id, seq=data.seq, head_seq=head_seq, at=now())
+    head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
+    command = MarkRead(
+        user_id=request.me,
+        channel_id=channel_id,
+        seq=data.seq,
+        head_seq=head_seq,
+        joined_seq=joined_seq,
+        at=now(),
+    )
     return done((await request.execute(command)).position)
 
 
@@ -273,6 +280,13 @@ async def mark_thread_read(request: ApiRequest, message_id: FromPath[UUID], data
     """I have read this thread up to here. Only forward."""
     channel_id = await request.services.message_channel(message_id)
     # Without a channel the decision refuses, whatever the head.
-    head_seq = await request.services.feed_head(channel_id) if channel_id is not None else 0
-    command = MarkRead(user_id=request.me, parent_id=message_id, seq=data.seq, head_seq=head_seq, at=now())
+    head_seq, joined_seq = (0, 0) if channel_id is None else await request.services.mark_bounds(channel_id, request.me)
+    command = MarkRead(
+        user_id=request.me,
+        parent_id=message_id,
+        seq=data.seq,
+        head_seq=head_seq,
+        joined_seq=joined_seq,
+        at=now(),
+    )
     return done((await request.execute(command)).position)

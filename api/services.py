@@ -73,8 +73,8 @@ class Services:
     """Connections for reading views."""
     wait_for: Callable[[int, float], Awaitable[bool]]
     """Wait until the views have reached a position; False when the seconds are over first."""
-    feed_head: Callable[[UUID], Awaitable[int]]
-    """The last seq of a feed."""
+    mark_bounds: Callable[[UUID, UUID], Awaitable[tuple[int, int]]]
+    """The last seq of a channel's feed, and the seq of a person's last join."""
     message_channel: Callable[[UUID], Awaitable[UUID | None]]
     """The channel of a message, from the log; None where there is no such message."""
     epoch: Callable[[], str]

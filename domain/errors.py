@@ -220,5 +220,6 @@ def from_validation_error(error: msgspec.ValidationError) -> Invalid:
     text = str(error)
     found = _FIELD.search(text)
     field = (found["path"] or found["name"]) if found else None
-    sentence = text.partition(" - at ")[0] + (f" ({field})." if field else ".")
+    sentence = text.partition(" - at ")[0]
+    sentence += f" ({field})." if field and f"`{field}`" not in sentence else "."
     return InvalidId(sentence, field=field) if "Invalid UUID" in text else Invalid(sentence, field=field)

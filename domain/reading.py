@@ -28,11 +28,14 @@ ReadingEvent = MarkedRead
 
 class ReadingState(State, frozen=True, kw_only=True):
     read_seq: int
+    threads_read_seq: int = 0
+    """Of a channel: up to here every thread that the person follows in it is read too."""
 
 
-def evolve(_state: ReadingState | None, event: ReadingEvent) -> ReadingState:
+def evolve(state: ReadingState | None, event: ReadingEvent) -> ReadingState:
     """The state after one more event of the stream."""
-    return ReadingState(read_seq=event.seq)
+    threads = event.seq if event.with_threads else state.threads_read_seq if state is not None else 0
+    return ReadingState(read_seq=event.seq, threads_read_seq=threads)
 
 
 class MarkRead(Command, frozen=True, kw_only=True):
@@ -46,6 +49,8 @@ class MarkRead(Command, frozen=True, kw_only=True):
     channel_id: UUID | None = None
     parent_id: UUID | None = None
     with_threads: bool = False
+    joined_seq: int = 0
+    """Of the person's join, which sets the markers of the channel and its threads."""
 
     def check(self) -> None:
         if (self.channel_id is None) == (self.parent_id is None):
@@ -65,7 +70,7 @@ class MarkRead(Command, frozen=True, kw_only=True):
             root = known.get(self.parent_id, MessageState)
             if root is None:
                 return Needs((self.user_id,), (self.parent_id,))
-            channel_id, facts = root.channel_id, (self.parent_id,)
+            channel_id, facts = root.channel_id, (self.parent_id, reading_id(self.user_id, root.channel_id))
         assert channel_id is not None, "checked"
         mine = membership_id(channel_id, self.user_id)
         return Needs((self.user_id, channel_id, mine, reading_id(self.user_id, self._target())), facts)
@@ -82,8 +87,9 @@ class MarkRead(Command, frozen=True, kw_only=True):
         if self.seq > self.head_seq:
             raise Invalid(f"seq is beyond the channel's last event, {self.head_seq}.", field="seq")
         stream_id = reading_id(self.user_id, self._target())
-        state = known.get(stream_id, ReadingState)
-        if state is not None and self.seq <= state.read_seq:
+        if not self._moves(
+            known.get(stream_id, ReadingState), known.get(reading_id(self.user_id, channel_id), ReadingState)
+        ):
             return ()
         marked = MarkedRead(
             user_id=self.user_id,
@@ -94,3 +100,11 @@ class MarkRead(Command, frozen=True, kw_only=True):
             with_threads=self.with_threads,
         )
         return (NewEvent(stream_id, marked, self.user_id),)
+
+    def _moves(self, own: ReadingState | None, of_channel: ReadingState | None) -> bool:
+        """Whether the marker that applies moves forward; `own` is of what is marked."""
+        read_seq = max(self.joined_seq, own.read_seq if own is not None else 0)
+        threads_read_seq = max(self.joined_seq, of_channel.threads_read_seq if of_channel is not None else 0)
+        if self.parent_id is not None:
+            return self.seq > max(read_seq, threads_read_seq)
+        return self.seq > read_seq or (self.with_threads and self.seq == read_seq and self.seq > threads_read_seq)

@@ -6,8 +6,8 @@ a channel of 100,000 members writes one row. Exactly (docs/unread.md):
   unread_count    messages on the channel's page past the marker, not mine, not deleted
   mention_count   those of what is unread that mention me or @channel: on the page past the channel's marker; a reply in a
                   thread that I follow past the thread's marker
-  thread marker   the latest of: just before the reply that made me follow; my mark of the thread; a mark of the channel
-                  that said "with its threads"
+  thread marker   the latest of: my join; just before the reply that made me follow; my mark of the thread; a mark of the
+                  channel that said "with its threads"
 """
 
 from collections.abc import Sequence
@@ -60,6 +60,7 @@ class _Folded:
     """What a batch amounts to."""
 
     def __init__(self) -> None:
+        self.joins: dict[tuple[UUID, UUID], int] = {}
         self.joined: dict[tuple[UUID, UUID], int] = {}
         self.marked: dict[tuple[UUID, UUID], int] = {}
         self.all_threads: dict[tuple[UUID, UUID], int] = {}
@@ -80,7 +81,7 @@ class _Folded:
             self._rewrite(recorded.stream_id, ())
         elif isinstance(event, MemberJoined):
             key = (event.user_id, event.channel_id)
-            self.joined[key] = recorded.seq or 0
+            self.joins[key] = self.joined[key] = recorded.seq or 0
             self.marked.pop(key, None)
         elif isinstance(event, MarkedRead):
             self._mark(event)
@@ -109,12 +110,10 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     folded = _Folded()
     for recorded in batch:
         folded.take(recorded)
-    joins = "do update set read_seq = excluded.read_seq"
-    forward = "do update set {0} = greatest(m.{0}, excluded.{0})"
     writes = [
-        *_markers(schema, "markers", "channel_id", "read_seq", folded.joined, joins),
-        *_markers(schema, "markers", "channel_id", "read_seq", folded.marked, forward.format("read_seq")),
-        *_markers(schema, "thread_markers", "root_id", "read_seq", folded.threads, forward.format("read_seq")),
+        *_joins(schema, folded),
+        *_markers(schema, "markers", "channel_id", folded.marked),
+        *_markers(schema, "thread_markers", "root_id", folded.threads),
     ]
     if folded.all_threads:
         statement = (
@@ -130,14 +129,25 @@ def _columns(seqs: dict[tuple[UUID, UUID], int]) -> list[list[Any]]:
     return [Uuids(key[0] for key in seqs), Uuids(key[1] for key in seqs), Int8s(seqs.values())]
 
 
-def _markers(
-    schema: str, table: str, target: str, column: str, seqs: dict[tuple[UUID, UUID], int], on_conflict: str
-) -> list[Write]:
+def _joins(schema: str, folded: _Folded) -> list[Write]:
+    """A join sets both markers, and forgets those of an earlier membership; a mark after it may have moved one."""
+    if not folded.joined:
+        return []
+    statement = (
+        f"insert into {schema}.markers (user_id, channel_id, read_seq, threads_read_seq)"
+        " select * from unnest(%b::uuid[], %b::uuid[], %b::int8[], %b::int8[]) on conflict (user_id, channel_id)"
+        " do update set read_seq = excluded.read_seq, threads_read_seq = excluded.threads_read_seq"
+    )
+    return [(statement, [*_columns(folded.joined), Int8s(folded.joins.values())])]
+
+
+def _markers(schema: str, table: str, target: str, seqs: dict[tuple[UUID, UUID], int]) -> list[Write]:
     if not seqs:
         return []
     statement = (
-        f"insert into {schema}.{table} as m (user_id, {target}, {column})"
-        f" select * from unnest(%b::uuid[], %b::uuid[], %b::int8[]) on conflict (user_id, {target}) {on_conflict}"
+        f"insert into {schema}.{table} as m (user_id, {target}, read_seq)"
+        f" select * from unnest(%b::uuid[], %b::uuid[], %b::int8[]) on conflict (user_id, {target})"
+        " do update set read_seq = greatest(m.read_seq, excluded.read_seq)"
     )
     return [(statement, _columns(seqs))]
 

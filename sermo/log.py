@@ -23,6 +23,7 @@ from psycopg import AsyncConnection
 
 from domain import catalog
 from domain.decider import Damaged, Event, NewEvent, Recorded, Skipped, Unknown
+from domain.ids import membership_id
 from projections.columns import Blobs, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
@@ -296,13 +297,21 @@ async def head(connection: AsyncConnection[Any]) -> int:
     return int(row[0])
 
 
-async def feed_head(connection: AsyncConnection[Any], feed_id: UUID) -> int:
-    """The last seq of a feed; 0 when it has none."""
+async def mark_bounds(connection: AsyncConnection[Any], channel_id: UUID, user_id: UUID) -> tuple[int, int]:
+    """The last seq of a channel's feed, and the seq of the person's last join; 0 where there is none.
+
+    One step of the feed's index, and the few rows of the membership's stream.
+    """
     cursor = await connection.execute(
-        "select feed_seq from stored_events where feed_id = %s order by notification_id desc limit 1", [feed_id]
+        "select coalesce((select feed_seq from stored_events where feed_id = %b order by notification_id desc limit 1), 0),"
+        " coalesce((select feed_seq from stored_events where originator_id = %b and topic = 'membership.joined.1'"
+        " order by originator_version desc limit 1), 0)",
+        [channel_id, membership_id(channel_id, user_id)],
+        binary=True,
     )
     row = await cursor.fetchone()
-    return int(row[0]) if row is not None else 0
+    assert row is not None
+    return row[0], row[1]
 
 
 async def check_settings(connection: AsyncConnection[Any], *, allow_unsafe: bool = False) -> None:

@@ -106,10 +106,10 @@ class Node:
         async with self.pool.connection() as connection:
             return await memberships.owners(connection, channel_id)
 
-    async def feed_head(self, feed_id: UUID) -> int:
-        """The last seq of a feed."""
+    async def mark_bounds(self, channel_id: UUID, user_id: UUID) -> tuple[int, int]:
+        """The last seq of a channel's feed, and the seq of the person's last join."""
         async with self.pool.connection() as connection:
-            return await log.feed_head(connection, feed_id)
+            return await log.mark_bounds(connection, channel_id, user_id)
 
     async def message_channel(self, message_id: UUID) -> UUID | None:
         """The channel of a message; None where there is no such message."""
@@ -147,7 +147,7 @@ class Node:
             execute=self.execute,
             pool=self.pool,
             wait_for=self.views.wait_for,
-            feed_head=self.feed_head,
+            mark_bounds=self.mark_bounds,
             message_channel=self.message_channel,
             epoch=lambda: self.tail.epoch,
             auth=self.auth,

@@ -63,10 +63,10 @@ class SocketReader:
         async with self._pool.connection() as connection:
             return await memberships.role(connection, channel_id, user_id)
 
-    async def feed_head(self, channel_id: UUID) -> int:
+    async def mark_bounds(self, channel_id: UUID, user_id: UUID) -> tuple[int, int]:
         async with self._pool.connection() as connection:
-            return await log.feed_head(connection, channel_id)
+            return await log.mark_bounds(connection, channel_id, user_id)
 
-    async def thread_channel(self, root_id: UUID) -> UUID | None:
+    async def message_channel(self, message_id: UUID) -> UUID | None:
         async with self._pool.connection() as connection:
-            return await log.message_channel(connection, root_id)
+            return await log.message_channel(connection, message_id)

@@ -24,6 +24,9 @@ from ws.follower import COME_BACK, Services
 
 logger = structlog.get_logger()
 
+MESSAGE_CHANNELS_MAX = 10_000
+"""Of so many messages a node remembers the channel, which never changes: about 2 MB."""
+
 
 class Commands:
     """What one person asks for over one connection. `write` takes the answers, `close` ends the connection."""
@@ -53,14 +56,21 @@ class Commands:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def enqueue(self, run: session.Run) -> bool:
+    async def enqueue(self, run: session.Run) -> bool:
         """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
         if self.waiting >= self._services.limits.commands_waiting_max:
             self._services.metrics.refused_commands += 1
             refusal = Overloaded(retry_after_ms=1_000)
             self._write(frames.error(refusal, run.ref))
             return False
-        lane_id = self._lane(run.frame)
+        try:
+            lane_id = await self._lane(run.frame)
+        except Refusal as refusal:
+            self._write(frames.error(refusal, run.ref))
+            return True
+        except (psycopg.OperationalError, OSError):
+            self._write(frames.error(Unavailable(retry_after_ms=1_000), run.ref))
+            return True
         self.waiting += 1
         lane = self._lanes.get(lane_id)
         if lane is not None:
@@ -72,18 +82,36 @@ class Commands:
         task.add_done_callback(self._tasks.discard)
         return True
 
-    def _lane(self, frame: frames.ClientFrame) -> UUID:
+    async def _lane(self, frame: frames.ClientFrame) -> UUID:
+        """The channel that the command is about, which has to be looked up where only a message is named.
+
+        The frames of a connection are read one after the other, so what comes next waits for the look-up too.
+        """
         match frame:
             case frames.Message(channel_id, message_id):
                 return self._message_lane(message_id, channel_id)
             case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
-                # Behind its own posting, and what came after that, while any of it is under way.
-                return self._message_lane(message_id, message_id)
+                if message_id in self._message_lanes:
+                    return self._message_lane(message_id, message_id)  # its posting is under way
+                return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
+            case frames.MarkRead(_, None, UUID() as parent_id):
+                return await self._channel_of(parent_id) or parent_id
             case frames.MarkRead():
-                return frame.channel_id or frame.parent_id or self.user_id
+                return frame.channel_id or self.user_id
             case frames.JoinChannel() | frames.LeaveChannel():
                 return frame.channel_id
         raise AssertionError(f"{type(frame).__name__} is no command")
+
+    async def _channel_of(self, message_id: UUID) -> UUID | None:
+        known = self._services.message_channels
+        channel_id = known.get(message_id)
+        if channel_id is None:
+            channel_id = await self._services.reader.message_channel(message_id)
+            if channel_id is not None:
+                if len(known) >= MESSAGE_CHANNELS_MAX:
+                    del known[next(iter(known))]
+                known[message_id] = channel_id
+        return channel_id
 
     def _message_lane(self, message_id: UUID, otherwise: UUID) -> UUID:
         lane_id, waiting = self._message_lanes.get(message_id, (otherwise, 0))
@@ -173,12 +201,13 @@ class Commands:
         reader = self._services.reader
         channel_id = frame.channel_id
         if channel_id is None and frame.parent_id is not None:
-            channel_id = await reader.thread_channel(frame.parent_id)
-        head_seq = await reader.feed_head(channel_id) if channel_id is not None else 0
+            channel_id = await self._channel_of(frame.parent_id)
+        head_seq, joined_seq = (0, 0) if channel_id is None else await reader.mark_bounds(channel_id, self.user_id)
         return MarkRead(
             user_id=self.user_id,
             seq=frame.seq,
             head_seq=head_seq,
+            joined_seq=joined_seq,
             at=at,
             channel_id=frame.channel_id,
             parent_id=frame.parent_id,

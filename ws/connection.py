@@ -118,7 +118,7 @@ class Connection:
                 pass  # signals are never answered; nobody is told of them yet
             case session.Run():
                 assert self._commands is not None, "the session lets no command pass before `connect`"
-                if not self._commands.enqueue(effect):
+                if not await self._commands.enqueue(effect):
                     await asyncio.sleep(_OVERLOADED_PAUSE_S)
         # One that floods us without reading our answers is not read either.
         if self._outbox.is_full and not await self._outbox.drained(self._services.limits.no_progress_s):

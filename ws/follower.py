@@ -46,6 +46,8 @@ class Services:
         self.limits = limits
         self.admission = Admission(limits.catch_ups)
         self.metrics = SocketMetrics()
+        self.message_channels: dict[UUID, UUID] = {}
+        """Of some messages, in which channel they are."""
 
 
 class Follower:

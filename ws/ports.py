@@ -86,10 +86,10 @@ class Reader(Protocol):
         """The person's role in a channel, true at `position` or later where the views get there in time."""
         ...
 
-    async def feed_head(self, channel_id: UUID) -> int:
-        """The last seq of a channel's feed."""
+    async def mark_bounds(self, channel_id: UUID, user_id: UUID) -> tuple[int, int]:
+        """The last seq of a channel's feed, and the seq of the person's last join."""
         ...
 
-    async def thread_channel(self, root_id: UUID) -> UUID | None:
-        """The channel of a thread's root."""
+    async def message_channel(self, message_id: UUID) -> UUID | None:
+        """The channel of a message."""
         ...

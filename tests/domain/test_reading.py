@@ -40,3 +40,24 @@ def test_members_mark_and_it_is_said_what_is_marked() -> None:
     assert world.refusal(mark(GUEST, 1, PRIVATE)) == "not_found"
     assert world.refusal(mark(MEMBER, 1, None)) == "invalid"
     assert world.refusal(changed(mark(MEMBER, 1), parent_id=m(1))) == "invalid"
+
+
+def test_a_mark_that_the_join_has_overtaken_moves_nothing() -> None:
+    """Joining sets the marker of the channel and of its threads."""
+    world = town().given(post(MEMBER, 1))
+    assert world.do(changed(mark(MEMBER, 5), joined_seq=5)) == ()
+    assert world.do(changed(mark(MEMBER, 5, thread=1), joined_seq=5)) == ()
+    assert world.do(changed(mark(MEMBER, 6, thread=1), joined_seq=5))
+
+
+def test_a_mark_with_its_threads_moves_them_where_the_page_was_read_already() -> None:
+    """The page stays where it is; the threads follow once, and their own marks then move nothing up to there."""
+    world = town().given(post(MEMBER, 1))
+    world.given(mark(MEMBER, 5))
+    (marked,) = world.do(changed(mark(MEMBER, 5), with_threads=True))
+    assert isinstance(marked, MarkedRead)
+    assert (marked.seq, marked.with_threads) == (5, True)
+    assert world.do(changed(mark(MEMBER, 5), with_threads=True)) == ()
+    assert world.do(changed(mark(MEMBER, 4), with_threads=True)) == ()
+    assert world.do(mark(MEMBER, 5, thread=1)) == ()
+    assert world.do(mark(MEMBER, 6, thread=1))

@@ -108,7 +108,8 @@ class Naive:
             if mark.user_id == user_id
             and (mark.parent_id == root_id or (mark.with_threads and mark.channel_id == channel_id))
         ]
-        return max([min(reasons), *marks])
+        joined = self.members.get((channel_id, user_id), 0)
+        return max([joined, min(reasons), *marks])
 
     def _others(self, channel_id: UUID, user_id: UUID) -> Iterable[Message]:
         return (

@@ -281,6 +281,25 @@ async def test_commands_on_one_message_keep_their_order(ann: Person) -> None:
     assert not [f for f in a.control if f["type"] == "error"]
 
 
+async def test_what_is_sent_in_a_row_about_one_channel_is_done_in_that_row(ann: Person, ben: Person) -> None:
+    """An edit and a mark name no channel, and still neither overtake what was sent before nor let the next one pass."""
+    channel = await ann.make_channel()
+    a, b = ann.client(), ben.client()
+    await a.open()
+    await b.open()
+    await b.ask("join_channel", channel_id=channel)
+    old = await b.post(channel, "old")
+    messages = [b.ask("message", channel_id=channel, message_id=new_id(), content=f"number {n}") for n in range(10)]
+    edit = b.ask("edit_message", message_id=old["data"]["message_id"], content="edited")
+    mark = b.ask("mark_read", parent_id=old["data"]["message_id"], seq=old["data"]["seq"])
+    answers = await asyncio.gather(*messages, edit, mark, b.ask("leave_channel", channel_id=channel))
+    assert [answer["type"] for answer in answers] == ["message_sent"] * 10 + ["done"] * 2 + ["channel_left"]
+    positions = [answer["data"]["id"] for answer in answers]
+    assert positions == sorted(positions)
+    await a.close()
+    await b.close()
+
+
 async def test_marks_go_forward_only_and_mentions_are_counted(ann: Person, ben: Person) -> None:
     """`unread_count_updated` on every connection of the reader, with the counts of the time of sending."""
     channel = await ann.make_channel()
