@@ -212,6 +212,15 @@ class RateLimited(Later):
     code, text = "rate_limited", "Too many requests: try again after the delay."
 
 
+def codes() -> dict[str, type[Refusal]]:
+    """Every code, with its kind: the class right under `Refusal`, which says how to treat it."""
+
+    def below(kind: type[Refusal]) -> list[type[Refusal]]:
+        return [kind, *(leaf for child in kind.__subclasses__() for leaf in below(child))]
+
+    return {leaf.code: kind for kind in Refusal.__subclasses__() for leaf in below(kind)}
+
+
 _FIELD = re.compile(r"(?:at `\$\.?(?P<path>[^`.\[]+)|field `(?P<name>[^`]+)`)")
 
 

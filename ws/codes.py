@@ -1,5 +1,5 @@
-"""Close codes, with what the client should do. The range alone says it: 40xx mend something first, 41xx come back after the
-delay in the reason, 42xx come back at once.
+"""Close codes, with what each means and what the client should do (docs/codes.md). The range alone says it: 40xx mend
+something first, 41xx come back after the delay in the reason, 42xx come back at once.
 """
 
 from enum import IntEnum
@@ -18,6 +18,20 @@ class CloseCode(IntEnum):
     OVERLOADED = 4102
     TOO_SLOW = 4201
 
+
+MEANING = {
+    CloseCode.NORMAL: "normal",
+    CloseCode.GOING_AWAY: "the server goes away",
+    CloseCode.UNSUPPORTED: "a frame that is not text, or not a JSON object",
+    CloseCode.TOO_BIG: "a frame over 64 KiB",
+    CloseCode.ACCESS_DENIED: "no access to the channel that the connection is bound to",
+    CloseCode.UNAUTHENTICATED: "authentication failed or missing",
+    CloseCode.TOKEN_EXPIRED: "the token has expired",
+    CloseCode.BAD_FRAMES: "bad frames again and again",
+    CloseCode.TOO_MANY: "too many connections or frames",
+    CloseCode.OVERLOADED: "overloaded",
+    CloseCode.TOO_SLOW: "no progress for 30 s",
+}
 
 ADVICE = {
     CloseCode.NORMAL: "nothing: it is over",

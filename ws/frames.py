@@ -299,6 +299,21 @@ CONTROL_FRAMES: dict[str, type[ServerFrame]] = {
     "typing": TypingSignal,
 }
 """All that the server sends, but for event frames."""
+ANSWERS: dict[str, tuple[str, ...]] = {
+    "connect": ("connected", "waiting", "resumed", "resync_required"),
+    "message": ("message_sent",),
+    "edit_message": ("done",),
+    "delete_message": ("done",),
+    "join_channel": ("channel_joined", "channel_join_error"),
+    "leave_channel": ("channel_left",),
+    "mark_read": ("done",),
+    "typing": (),
+    "status_update": (),
+    "ping": ("pong",),
+}
+"""What may carry the `ref` of each client frame, besides `error`."""
+SIGNALS = frozenset({"user_status", "typing"})
+"""Never stored, never resumed, without a position."""
 _TYPES = {kind: name for name, kind in CONTROL_FRAMES.items()}
 
 

@@ -1,4 +1,4 @@
-"""README and docs are true: the demo runs, settings and files that are named exist."""
+"""README and docs are true: the demo runs, files that are named exist."""
 
 import asyncio
 import json
@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sermo.settings import ENVIRONMENT
 from tests.support.servers import server
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +39,9 @@ def test_every_file_that_the_readme_names_exists() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_the_settings_page_lists_every_setting() -> None:
-    """Each environment variable that is read, with its effect, and no other."""
-    text = (ROOT / "docs" / "settings.md").read_text()
-    listed = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
-    assert listed == ENVIRONMENT
+def test_every_test_that_a_page_names_exists() -> None:
+    """A page that says which test compares it with the code is compared with the code."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {(page.name, test) for page in pages for test in re.findall(r"tests/[\w/]+\.py", page.read_text())}
+    assert named
+    assert [pair for pair in sorted(named) if not (ROOT / pair[1]).exists()] == []
