@@ -65,17 +65,21 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
         before_request=read_strictly,
         response_headers=_PRIVATE,
     )
-    return [public, private, health.live, health.ready, health.metrics, docs.openapi, docs.docs]
+    documents = (docs.openapi, docs.docs, docs.asyncapi, docs.socket_docs)
+    return [public, private, health.live, health.ready, health.metrics, *documents]
 
 
 def create_app(
     services: Services,
+    describe_socket: Callable[[str], dict[str, Any]],
     extra_route_handlers: Sequence[ControllerRouterHandler] = (),
     private_route_handlers: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
-    """The application over these services. `extra_route_handlers`: what other packages serve, as the socket;
-    `private_route_handlers`: the same below /v1, for people who have shown who they are, as the event stream.
+    """The application over these services. `describe_socket` makes the AsyncAPI document of a version.
+
+    `extra_route_handlers`: what other packages serve, as the socket; `private_route_handlers`: the same below /v1, for people
+    who have shown who they are, as the event stream.
     """
     app = Litestar(
         [*routes(private_route_handlers), *extra_route_handlers],
@@ -85,7 +89,7 @@ def create_app(
         openapi_config=docs.openapi_config(version("sermo")),
         lifespan=list(lifespan),
         logging_config=None,
-        state=State({"services": services}),
+        state=State({"services": services, "describe_socket": describe_socket}),
     )
     shapes: dict[int, Any] = dict(shapes_of(app))
     app.state["shapes"] = shapes

@@ -1,4 +1,6 @@
-"""`/openapi.json`, and `/docs`: a page made from it on the server, in one response, without any other address."""
+"""`/openapi.json` and `/docs`, `/asyncapi.json` and `/docs/socket`: the pages are made from the documents on the server, each
+in one response, without any other address. The socket's document is handed in: it is the socket's own.
+"""
 
 from html import escape
 from typing import Any
@@ -9,6 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from api import socket_page
 from api.problems import MEDIA_TYPE, STATUS, Problem
 from api.requests import ApiRequest
 
@@ -81,7 +84,8 @@ def to_page(document: dict[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sermo API</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><h1>{escape(info['title'])} {escape(info['version'])}</h1>"
-        f'<p>{escape(info.get("description") or "")}</p><p>Machines read <a href="/openapi.json">/openapi.json</a>.</p>'
+        f'<p>{escape(info.get("description") or "")}</p><p>Machines read <a href="/openapi.json">/openapi.json</a>; '
+        'the socket is at <a href="/docs/socket">/docs/socket</a>.</p>'
         f"{sections}<h2>codes</h2><table><tr><th>status</th><th>code</th><th>meaning</th></tr>{codes}</table>"
         f"<h2>schemas</h2>{schemas}</body></html>"
     )
@@ -108,12 +112,15 @@ def _json(value: object) -> str:
 
 
 class _Made:
-    """Both documents, made at the first request and kept."""
+    """The documents and their pages, made at the first request and kept."""
 
     def __init__(self, app: Litestar) -> None:
         document = describe(app)
         self.openapi = msgspec.json.encode(document)
         self.page = to_page(document)
+        socket = app.state["describe_socket"](document["info"]["version"])
+        self.asyncapi = msgspec.json.encode(socket)
+        self.socket_page = socket_page.to_page(socket, _STYLE)
 
 
 def _made(app: Litestar) -> _Made:
@@ -133,3 +140,15 @@ def openapi(request: ApiRequest) -> Response[bytes]:
 def docs(request: ApiRequest) -> Response[str]:
     """The document as a page."""
     return Response(_made(request.app).page, media_type=MediaType.HTML)
+
+
+@get("/asyncapi.json", include_in_schema=False, sync_to_thread=False)
+def asyncapi(request: ApiRequest) -> Response[bytes]:
+    """The AsyncAPI 3.0 document of the socket."""
+    return Response(_made(request.app).asyncapi, media_type=MediaType.JSON)
+
+
+@get("/docs/socket", include_in_schema=False, sync_to_thread=False)
+def socket_docs(request: ApiRequest) -> Response[str]:
+    """The socket's document as a page."""
+    return Response(_made(request.app).socket_page, media_type=MediaType.HTML)

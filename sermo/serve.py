@@ -18,6 +18,7 @@ from sermo import runfile
 from sermo.embedded import Embedded
 from sermo.node import Node, running_node
 from sermo.settings import Settings
+from ws import asyncapi
 from ws.limits import Limits
 from ws.transport import SermoWebSocketProtocol
 
@@ -52,6 +53,7 @@ async def serving(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     """Take requests on a bound socket; yields the URL once it does."""
     app = create_app(
         node.api_services(),
+        asyncapi.describe,
         extra_route_handlers=[node.sockets.route()],
         private_route_handlers=[node.events.route(**{TAKES_EVENTS_SESSION: True})],
     )

@@ -22,7 +22,7 @@ BATCH_MAX_FRAMES = 256
 
 Position = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": 2**53 - 1})]
 """A number of an event in the log, or one before the first. The bounds are documentation: who takes one checks it."""
-Time = Annotated[datetime, Meta(extra_json_schema={"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"})]
+Time = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"})]
 """RFC 3339 in UTC with microseconds; made by `domain.times.to_json`."""
 Status = Literal["online", "away", "busy", "offline"]
 ResyncReason = Literal["epoch", "ahead", "backlog"]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from domain import catalog
+from domain.channel import ChannelCreated
 from domain.decider import Event, Recorded, Unknown
 from domain.errors import ContentEmpty, Overloaded
 from domain.ids import WORKSPACE_FEED
@@ -42,6 +43,15 @@ def frame_of(event: Event, feed_id: UUID, **options: Any) -> dict[str, Any]:
     return frame
 
 
+def feed_of(event: Event) -> UUID:
+    """A feed that the event may stand on."""
+    if isinstance(event, MarkedRead):
+        return event.user_id
+    is_public = isinstance(event, ChannelCreated)
+    channel_id: UUID | None = getattr(event, "channel_id", None)
+    return WORKSPACE_FEED if channel_id is None or is_public else channel_id
+
+
 def examples() -> list[tuple[str, Event]]:
     """One stored example of every event of the catalogue."""
     found = []
@@ -62,14 +72,11 @@ def test_every_event_of_the_catalogue_has_a_documented_frame(name: str, event: E
         assert event_frame(recorded(event, None, None)) is None
         return
     channel_id = getattr(event, "channel_id", None)
-    feed_id = WORKSPACE_FEED if channel_id is None else channel_id
-    if isinstance(event, MarkedRead):
-        feed_id = event.user_id
-    frame = frame_of(event, feed_id, badge=Badge(2, False, 1, 70) if is_marker(event) else None)
+    frame = frame_of(event, feed_of(event), badge=Badge(2, False, 1, 70) if is_marker(event) else None)
     assert frame["type"] in EVENT_FRAMES
     assert (frame["id"], frame["seq"], frame["at"]) == (7, 3, "2026-01-02T03:04:05.000000Z")
-    expected = "me" if isinstance(event, MarkedRead) else "workspace" if channel_id is None else f"channel:{channel_id}"
-    assert frame["feed"] == expected
+    shared = "workspace" if feed_of(event) == WORKSPACE_FEED else f"channel:{channel_id}"
+    assert frame["feed"] == ("me" if isinstance(event, MarkedRead) else shared)
     assert frame.get("channel_id") == (str(channel_id) if channel_id is not None else None)
     assert set(frame) - {"channel_id"} == {"type", "id", "feed", "seq", "at", "data"}
     assert "channel_id" not in frame["data"], "it stands beside data"
