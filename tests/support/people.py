@@ -7,6 +7,8 @@ import httpx
 
 from tests.support.wsclient import Client, new_id
 
+PASSWORD = "correct horse"
+
 
 class Person:
     """Somebody with a token."""
@@ -14,6 +16,7 @@ class Person:
     def __init__(self, url: str, body: dict[str, Any]) -> None:
         self.url = url
         self.user_id: str = body["user"]["user_id"] if "user" in body else body["user_id"]
+        self.username: str = body["user"]["username"]
         self.token: str = body["access_token"]
         self.headers = {"Authorization": f"Bearer {self.token}"}
 
@@ -36,7 +39,7 @@ class Person:
 
 async def register(url: str, name: str = "p") -> Person:
     """A new person."""
-    body = {"username": f"{name}-{secrets.token_hex(4)}", "password": "correct horse"}
+    body = {"username": f"{name}-{secrets.token_hex(4)}", "password": PASSWORD}
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
         answer = await http.post("/v1/auth/register", json=body)
     assert answer.status_code == 201, answer.text
