@@ -136,13 +136,13 @@ class GroupRunner:
                     ahead = asyncio.ensure_future(self._read(batch[-1].position, BATCH_EVENTS))
                 await self._apply(connection, batch, position)
                 position = batch[-1].position
+                if ahead is None:
+                    self._publish(position)
+                    await self._gather()
         finally:
             if ahead is not None:
                 ahead.cancel()
                 await asyncio.gather(ahead, return_exceptions=True)
-            if len(batch) < BATCH_EVENTS:
-                self._publish(position)
-                await self._gather()
 
     async def _gather(self) -> None:
         """Let some milliseconds of events come together, unless somebody waits: a transaction an event costs the most."""
