@@ -114,13 +114,22 @@ def handle(request: "Request[object, object, object]", error: Exception) -> Resp
         return to_response(error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction):
+    if isinstance(error, _NOT_IN_TIME):
         logger.warning("api.database_unavailable", path=request.url.path, error=str(error).strip())
         return to_response(Unavailable(retry_after_ms=1_000))
     logger.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
     # The same code as a database that is away, for what it tells the client is the same: whether it was done is not
     # known, and a retry with the same ids finds out.
     return to_response(Unavailable("The server failed at this; it has been logged."), status=500)
+
+
+_NOT_IN_TIME = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    TimeoutError,
+)
+"""The database cannot be reached or does not answer, or this node is too far behind it."""
 
 
 def _from_litestar(error: HTTPException) -> Response[Problem]:

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool, PoolClosed
+from psycopg_pool import PoolClosed
 
 from domain import catalog
 from domain.decider import Command, Damaged, Loaded, NewEvent, Outcome, Recorded, Skipped, State
@@ -25,6 +25,7 @@ from domain.membership import LeaveChannel, RemoveMember, SetMember
 from sermo import log
 from sermo.appender import Appender
 from sermo.log import Attempt, Kind, Result
+from sermo.pool import ReadPool
 from sermo.tail import Tail
 
 COMMAND_DEADLINE_S = 5.0
@@ -95,9 +96,7 @@ class _View:
 class Executor:
     """The one way to change anything: implements `domain.decider.Execute`."""
 
-    def __init__(
-        self, appender: Appender, tail: Tail, pool: AsyncConnectionPool[Any], find_owners: FindOwners | None = None
-    ) -> None:
+    def __init__(self, appender: Appender, tail: Tail, pool: ReadPool, find_owners: FindOwners | None = None) -> None:
         self._appender = appender
         self._tail = tail
         self._pool = pool
@@ -240,18 +239,15 @@ class Executor:
 
         Raises `Unavailable` at the deadline.
         """
-        while True:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise Unavailable(retry_after_ms=1_000)
+        while (left_s := deadline - time.monotonic()) > 0:
             try:
-                async with self._pool.connection(timeout=left_s) as connection:
-                    with log.answer_within(connection, left_s):
-                        return await query(connection)
-            except PoolClosed as error:
-                raise Unavailable(retry_after_ms=1_000) from error
+                async with self._pool.connection(left_s) as connection:
+                    return await query(connection)
+            except PoolClosed:
+                break
             except log.CONNECTION_ERRORS:
                 await asyncio.sleep(0.02)
+        raise Unavailable(retry_after_ms=1_000)
 
     async def _load_from_database(self, view: _View, stream_ids: Sequence[UUID], deadline: float) -> None:
         head, events = await self._read(lambda connection: log.read_streams(connection, stream_ids), deadline)

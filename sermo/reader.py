@@ -1,15 +1,13 @@
 """What the socket reads: the log through `sermo/log.py`, rights and counts through the views. Implements `ws.ports.Reader`."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 from uuid import UUID
-
-from psycopg_pool import AsyncConnectionPool
 
 from domain.decider import Recorded
 from projections import memberships, unread
 from sermo import log
 from sermo.log import FeedRange
+from sermo.pool import ReadPool
 from ws.event_frames import Badge
 from ws.recovery import MEMBERSHIP_TOPICS, Interval, Stretch
 
@@ -19,7 +17,7 @@ VIEW_WAIT_S = 2.0
 class SocketReader:
     """See `ws.ports.Reader`."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any], wait_for: Callable[[int, float], Awaitable[bool]]) -> None:
+    def __init__(self, pool: ReadPool, wait_for: Callable[[int, float], Awaitable[bool]]) -> None:
         self._pool = pool
         self._wait_for = wait_for
 

@@ -144,7 +144,8 @@ class Tail:
     async def _open(self) -> AsyncConnection[Any]:
         connection = await self._connect()
         try:
-            await connection.execute(sql.SQL("listen {}").format(sql.Identifier(log.NOTIFY_CHANNEL)))
+            with log.answer_within(connection, ANSWER_TIMEOUT_S):
+                await connection.execute(sql.SQL("listen {}").format(sql.Identifier(log.NOTIFY_CHANNEL)))
         except BaseException:
             await connection.close()
             raise

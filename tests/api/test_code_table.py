@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from litestar.testing import RequestFactory
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from domain.errors import Refusal
 from tests.fixtures.server import PASSWORD, Person, Server, new_id
@@ -46,6 +49,18 @@ def test_the_table_has_no_code_that_no_refusal_has() -> None:
     from api.problems import STATUS
 
     assert {kind.code for kind in leaves()} == set(STATUS)
+
+
+@pytest.mark.parametrize(
+    "error", [psycopg.OperationalError(), PoolTimeout(), TooManyRequests(), TimeoutError()], ids=repr
+)
+def test_what_was_not_found_out_in_time_is_unavailable_and_no_fault_of_the_program(error: Exception) -> None:
+    """Whatever was waited for: an answer, a connection, or this node's own tail."""
+    from api.problems import handle
+
+    response = handle(RequestFactory().get("/"), error)
+    assert (response.status_code, response.content.code) == (503, "unavailable")
+    assert "Retry-After" in response.headers
 
 
 CONTENT: list[tuple[str, object, str, str]] = [

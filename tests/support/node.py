@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
-from psycopg_pool import AsyncConnectionPool
 
 from domain.decider import Recorded
 from sermo import log
 from sermo.appender import Appender
 from sermo.execute import Executor, FindOwners
+from sermo.pool import ReadPool
 from sermo.tail import Tail
 from tests.support.wait import await_until
 
@@ -22,7 +22,7 @@ class Node:
     """What one process of Sermo holds."""
 
     dsn: str
-    pool: AsyncConnectionPool[Any]
+    pool: ReadPool
     tail: Tail
     appender: Appender
     execute: Executor
@@ -40,15 +40,13 @@ class Node:
 
 
 @asynccontextmanager
-async def running_node(dsn: str, *, find_owners: FindOwners | None = None, pool_size: int = 2) -> AsyncIterator[Node]:
+async def running_node(dsn: str, *, find_owners: FindOwners | None = None) -> AsyncIterator[Node]:
     """A node that follows the log from its head on."""
 
     async def connect() -> AsyncConnection[Any]:
         return await log.connect(dsn)
 
-    pool = AsyncConnectionPool(
-        dsn, kwargs=log.connection_arguments(), min_size=1, max_size=pool_size, open=False, reconnect_timeout=60
-    )
+    pool = ReadPool(dsn)
     await pool.open()
     tail = Tail(connect)
     appender = Appender(connect, tail)
