@@ -9,7 +9,8 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,13 +30,14 @@ from sermo.pool import ReadPool
 from sermo.tail import Tail
 
 COMMAND_DEADLINE_S = 5.0
+"""For all that a command takes: reads, witnesses, appends, and deciding anew."""
 CACHED_STREAMS = 100_000
 
 T = TypeVar("T")
 logger = structlog.get_logger()
 
-FindOwners = Callable[[UUID], Awaitable[Sequence[UUID]]]
-"""The owners of a channel, as good as known; the log verifies the one that is relied on."""
+FindOwners = Callable[[UUID, float], Awaitable[Sequence[UUID]]]
+"""The owners of a channel, as good as known at a deadline (of `time.monotonic`); the log verifies who is relied on."""
 
 
 class StateCache:
@@ -128,21 +130,23 @@ class Executor:
     async def _with_or_without_witness(
         self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None
     ) -> Outcome:
+        deadline = time.monotonic() + COMMAND_DEADLINE_S
         try:
-            return await self._execute(command, own_id, command_id, command_hash)
+            return await self._execute(command, own_id, command_id, command_hash, deadline)
         except LastOwner:
-            witnessed = await self._with_witness(command)
-            if witnessed is None:
-                raise
-            return await self._execute(witnessed, own_id, command_id, command_hash)
+            for witnessed in await self._with_witnesses(command, deadline):
+                # One that has just lost the role is no witness; another may be.
+                with suppress(LastOwner):
+                    return await self._execute(witnessed, own_id, command_id, command_hash, deadline)
+            raise
 
     async def _execute(
-        self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None
+        self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None, deadline: float
     ) -> Outcome:
         """`command_id` is the caller's, who may have sent it before; `own_id` is it, or one that we made."""
         command.check()
-        deadline = time.monotonic() + COMMAND_DEADLINE_S
         fresh = False
+        in_conflict = False
         while time.monotonic() < deadline:
             view = await self._load(command, deadline, fresh=fresh)
             refusal: Refusal | None = None
@@ -165,8 +169,8 @@ class Executor:
             if result.kind is not Kind.CONFLICT:
                 return await self._answer(command, view, result, deadline)
             self.cache.forget(view.relied)
-            fresh = True
-        raise Conflict(retry_after_ms=100)
+            fresh = in_conflict = True
+        raise Conflict(retry_after_ms=100) if in_conflict else Unavailable(retry_after_ms=1_000)
 
     async def _answer(self, command: Command, view: _View, result: Result, deadline: float) -> Outcome:
         if result.kind is Kind.KEY_REUSED:
@@ -270,13 +274,15 @@ class Executor:
             self.cache.put(stream_id, view.states[stream_id], view.versions[stream_id])
         self.cache.apply(newer)
 
-    async def _with_witness(self, command: Command) -> Command | None:
-        """The same command with another owner to rely on, where there is one."""
+    async def _with_witnesses(self, command: Command, deadline: float) -> Iterator[Command]:
+        """The same command with one after the other of the owners to rely on, where there are any."""
         if self._find_owners is None or not isinstance(command, LeaveChannel | RemoveMember | SetMember):
-            return None
+            return iter(())
         if command.witness_id is not None:
-            return None
-        for owner_id in await self._find_owners(command.channel_id):
-            if owner_id != command.user_id:
-                return replace(command, witness_id=owner_id)
-        return None
+            return iter(())
+        going = command.user_id
+        try:
+            owners = await self._find_owners(command.channel_id, deadline)
+        except log.CONNECTION_ERRORS as error:
+            raise Unavailable(retry_after_ms=1_000) from error
+        return (replace(command, witness_id=owner_id) for owner_id in owners if owner_id != going)

@@ -38,6 +38,8 @@ logger = structlog.get_logger()
 
 READY_LAG_S = 5.0
 READY_ANSWER_S = 2.0
+OWNERS_WAIT_S = 1.0
+"""For the views, before they are asked who owns a channel."""
 PARTLY_FEEDS_MAX = 256
 """A node whose sockets follow more feeds reads all of the log: naming them in each read costs more than it saves."""
 
@@ -88,9 +90,9 @@ class Node:
     async def _wait_for_log(self, after: int) -> None:
         await self.tail.wait_beyond(after, POLL_INTERVAL_S)
 
-    async def _find_owners(self, channel_id: UUID) -> Sequence[UUID]:
-        await self.views.wait_for(self.tail.position, 1.0)
-        async with self.pool.connection() as connection:
+    async def _find_owners(self, channel_id: UUID, deadline: float) -> Sequence[UUID]:
+        await self.views.wait_for(self.tail.position, min(OWNERS_WAIT_S, deadline - time.monotonic()))
+        async with self.pool.connection(deadline - time.monotonic()) as connection:
             return await memberships.owners(connection, channel_id)
 
     async def mark_bounds(self, channel_id: UUID, user_id: UUID) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Promise R6 and idempotency: commands through executors of several nodes on one log."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -149,11 +150,72 @@ async def test_a_race_for_a_name_has_one_winner(node: Node, other: Node) -> None
     assert [type(answer) for answer in answers].count(Outcome) == 1
 
 
+async def add_owner(chat: Chat, username: str) -> UUID:
+    """One more owner."""
+    user_id = await register(chat.execute, username)
+    add = SetMember(channel_id=chat.channel_id, user_id=user_id, role=Role.OWNER, by=chat.owner_id, at=AT)
+    await chat.execute(add)
+    return user_id
+
+
+async def test_an_owner_who_was_just_demoted_is_no_witness_and_the_next_one_is(database: str, other: Node) -> None:
+    """The view still names those whom another node has demoted, before and after the one who is an owner still."""
+    owners: list[UUID] = []
+
+    async def find_owners(_channel_id: UUID, _deadline: float) -> Sequence[UUID]:
+        return owners
+
+    async with running_node(database, find_owners=find_owners) as node:
+        chat = await Chat.begin(node.execute)
+        owners[:] = [chat.owner_id, *[await add_owner(chat, f"owner{number}") for number in range(4)]]
+        for demoted in (owners[1], owners[2], owners[4]):
+            demote = SetMember(
+                channel_id=chat.channel_id,
+                user_id=demoted,
+                role=Role.MEMBER,
+                by=chat.owner_id,
+                at=AT,
+                witness_id=chat.owner_id,
+            )
+            await other.execute(demote)
+        leave = LeaveChannel(channel_id=chat.channel_id, user_id=chat.owner_id, at=AT)
+        assert isinstance(await node.execute(leave), Outcome)
+        with pytest.raises(LastOwner):
+            await node.execute(LeaveChannel(channel_id=chat.channel_id, user_id=owners[3], at=AT))
+
+
+async def test_looking_for_a_witness_does_not_begin_the_deadline_anew(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One who was found when the time was over is not relied on any more."""
+    second: UUID | None = None
+
+    async def find_owners(_channel_id: UUID, deadline: float) -> Sequence[UUID]:
+        await await_until(lambda: time.monotonic() >= deadline)
+        assert second is not None
+        return [second]
+
+    async with running_node(database, find_owners=find_owners) as node:
+        chat = await Chat.begin(node.execute)
+        second = await add_owner(chat, "second")
+        monkeypatch.setattr("sermo.execute.COMMAND_DEADLINE_S", 1.0)
+        with pytest.raises(Unavailable):
+            await node.execute(LeaveChannel(channel_id=chat.channel_id, user_id=chat.owner_id, at=AT))
+
+
+async def test_time_that_ran_out_without_a_conflict_is_no_conflict(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client sends `unavailable` again as it is; after a `conflict` it would look what had changed."""
+    chat = await Chat.begin(node.execute)
+    monkeypatch.setattr("sermo.execute.COMMAND_DEADLINE_S", 0.0)
+    with pytest.raises(Unavailable):
+        await chat.post("too late")
+
+
 async def test_a_channel_keeps_an_owner_whoever_leaves_at_once(database: str) -> None:
     """Two owners leave at the same moment on two nodes, each with the other as its witness: one stays."""
     owners: list[UUID] = []
 
-    async def find_owners(_channel_id: UUID) -> Sequence[UUID]:
+    async def find_owners(_channel_id: UUID, _deadline: float) -> Sequence[UUID]:
         return owners
 
     async with (
@@ -162,9 +224,7 @@ async def test_a_channel_keeps_an_owner_whoever_leaves_at_once(database: str) ->
     ):
         for number in range(10):
             chat = await Chat.begin(node.execute, f"c{number}")
-            second = await register(node.execute, f"second{number}")
-            add = SetMember(channel_id=chat.channel_id, user_id=second, role=Role.OWNER, by=chat.owner_id, at=AT)
-            await node.execute(add)
+            second = await add_owner(chat, f"second{number}")
             owners[:] = [chat.owner_id, second]
             answers = await asyncio.gather(
                 node.execute(LeaveChannel(channel_id=chat.channel_id, user_id=chat.owner_id, at=AT)),
