@@ -263,12 +263,20 @@ class FeedRange(msgspec.Struct, frozen=True):
     last: int
 
 
+_IN_RANGE = (
+    "feed_id is not null and (feed_id, notification_id) >= (r.feed, r.first)"
+    " and (feed_id, notification_id) <= (r.feed, r.last)"
+)
+"""A range that only the feed's index gives, in its order. With `feed_id = r.feed` the planner believes that a feed's next
+events are near, and takes the position index: a feed with nothing in the range is then looked for in all of the log."""
+
+
 async def read_feeds(connection: AsyncConnection[Any], ranges: Sequence[FeedRange], limit: int) -> list[Recorded]:
     """The first `limit` events of these stretches, merged by position: one index scan a stretch, each stopped at `limit`."""
     cursor = await connection.execute(
         "select e.* from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last) cross join lateral ("
-        f" select {_COLUMNS} from stored_events where feed_id = r.feed and notification_id between r.first and r.last"
-        " order by notification_id limit %b) as e order by 1 limit %b",
+        f" select {_COLUMNS} from stored_events where {_IN_RANGE}"
+        " order by feed_id, notification_id limit %b) as e order by 1 limit %b",
         [[r.feed_id for r in ranges], [r.first for r in ranges], [r.last for r in ranges], limit, limit],
         binary=True,
     )
@@ -364,8 +372,8 @@ async def count_feeds(connection: AsyncConnection[Any], ranges: Sequence[FeedRan
     """How many events these stretches have, counted up to `limit`: index-only."""
     cursor = await connection.execute(
         "select count(*) from (select from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last)"
-        " cross join lateral (select from stored_events where feed_id = r.feed"
-        " and notification_id between r.first and r.last limit %b) as e limit %b) as counted",
+        f" cross join lateral (select from stored_events where {_IN_RANGE}"
+        " order by feed_id, notification_id limit %b) as e limit %b) as counted",
         [[r.feed_id for r in ranges], [r.first for r in ranges], [r.last for r in ranges], limit, limit],
         binary=True,
     )
