@@ -34,17 +34,13 @@ class SocketReader:
         async with self._pool.connection() as connection:
             return await log.read_topics(connection, after, through, MEMBERSHIP_TOPICS)
 
-    async def read(self, stretches: Sequence[Stretch], limit: int) -> list[Recorded]:
+    async def read(self, stretches: Sequence[Stretch], limit: int) -> tuple[list[Recorded], set[UUID]]:
         async with self._pool.connection() as connection:
             return await log.read_feeds(connection, [FeedRange(s.feed_id, s.first, s.last) for s in stretches], limit)
 
     async def count(self, stretches: Sequence[Stretch], limit: int) -> int:
         async with self._pool.connection() as connection:
             return await log.count_feeds(connection, [FeedRange(s.feed_id, s.first, s.last) for s in stretches], limit)
-
-    async def deleted(self, message_ids: Sequence[UUID]) -> set[UUID]:
-        async with self._pool.connection() as connection:
-            return await log.streams_with(connection, message_ids, ("message.deleted.1",))
 
     async def badges(self, user_id: UUID, channel_ids: Sequence[UUID], position: int) -> dict[UUID, Badge]:
         await self._wait_for(position, VIEW_WAIT_S)

@@ -25,7 +25,7 @@ from domain.errors import Invalid, RateLimited, ResyncRequired
 from domain.principal import Principal
 from ws import frames, recovery
 from ws.codes import CloseCode
-from ws.follower import Follower, Services, check_position, encode, intervals_after, read_page
+from ws.follower import Follower, Services, check_position, encode, intervals_after
 from ws.registry import Registry
 from ws.wire import Encoded, to_line
 
@@ -114,7 +114,7 @@ class Events:
         async with services.admission.turn(user_id):
             intervals, position = await intervals_after(services, user_id, after)
             stretches = recovery.stretches(user_id, intervals, after, position)
-            events, deleted = await read_page(services.reader, stretches, limit)
+            events, deleted = await services.reader.read(stretches, limit)
         if len(events) == limit:
             position = events[-1].position
         found = await encode(services, user_id, events, deleted)

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from domain.decider import Execute, Recorded, Skipped
-from domain.message import MessageDeleted, MessageEdited, MessagePosted
+from domain.message import MessageDeleted
 from domain.principal import Auth
 from domain.reading import MarkedRead
 from ws import recovery
@@ -203,23 +203,35 @@ class Follower:
         """Send everything from `sent_position` through where the tail is now, page by page, from the log."""
         limit = self._services.limits.catch_up_page
         intervals, through = await self._intervals(self.sent_position)
-        count = 0
-        while self._sink.is_open:
-            stretches = recovery.stretches(
-                self.user_id, intervals, self.sent_position, through, channel_id=self.channel_id
-            )
-            async with self._services.admission.turn(self.user_id):
-                page, deleted = await read_page(self._services.reader, stretches, limit)
-            await self._send(page, deleted, to_frame)
-            count += len(page)
-            if len(page) < limit:
-                break
-            self.sent_position = page[-1].position
-            if not await self._drained():
-                break
-        self.sent_position = through
+        count, page = 0, self._read_page(intervals, self.sent_position, through)
+        try:
+            while self._sink.is_open:
+                events, deleted = await page
+                is_last = len(events) < limit
+                if not is_last:
+                    # Read while this one is encoded and the client takes it: the most that is held is two pages.
+                    page = self._read_page(intervals, events[-1].position, through)
+                await self._send(events, deleted, to_frame)
+                count += len(events)
+                self.sent_position = through if is_last else events[-1].position
+                if is_last or not await self._drained():
+                    break
+        finally:
+            page.cancel()
+            await asyncio.gather(page, return_exceptions=True)
         channels = recovery.following_after(intervals, through)
         return Following(self.user_id, channels, self.channel_id), count
+
+    def _read_page(
+        self, intervals: Sequence[Interval], after: int, through: int
+    ) -> asyncio.Task[tuple[list[Recorded], set[UUID]]]:
+        stretches = recovery.stretches(self.user_id, intervals, after, through, channel_id=self.channel_id)
+
+        async def read() -> tuple[list[Recorded], set[UUID]]:
+            async with self._services.admission.turn(self.user_id):
+                return await self._services.reader.read(stretches, self._services.limits.catch_up_page)
+
+        return asyncio.create_task(read())
 
     async def _send(self, events: Sequence[Recorded], deleted: set[UUID], make: Make) -> None:
         self._sink.push_backlog(await encode(self._services, self.user_id, events, deleted, make))
@@ -254,15 +266,6 @@ async def _wait_for_log(log: Log, position: int) -> None:
     """Until this node's tail is there. Going on before would deliver twice what it hands on later."""
     if not await log.wait_beyond(position - 1, _LOG_WAIT_S):
         raise TimeoutError(f"this node has not read position {position} yet")
-
-
-async def read_page(
-    reader: Reader, stretches: Sequence[recovery.Stretch], limit: int
-) -> tuple[list[Recorded], set[UUID]]:
-    """A page of the log, and the messages in it that were deleted since."""
-    page = await reader.read(stretches, limit)
-    ids = [recorded.stream_id for recorded in page if isinstance(recorded.event, MessagePosted | MessageEdited)]
-    return page, await reader.deleted(ids) if ids else set()
 
 
 async def encode(

@@ -66,16 +66,12 @@ class Reader(Protocol):
         """The events of `MEMBERSHIP_TOPICS` in a part of the log."""
         ...
 
-    async def read(self, stretches: Sequence[Stretch], limit: int) -> list[Recorded]:
-        """The first events of these stretches, merged by position."""
+    async def read(self, stretches: Sequence[Stretch], limit: int) -> tuple[list[Recorded], set[UUID]]:
+        """The first events of these stretches, merged by position, and the messages in them that are deleted by now."""
         ...
 
     async def count(self, stretches: Sequence[Stretch], limit: int) -> int:
         """How many events these stretches have, counted up to `limit`."""
-        ...
-
-    async def deleted(self, message_ids: Sequence[UUID]) -> set[UUID]:
-        """Those of these messages that are deleted now."""
         ...
 
     async def badges(self, user_id: UUID, channel_ids: Sequence[UUID], position: int) -> dict[UUID, Badge]:

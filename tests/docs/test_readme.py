@@ -23,10 +23,11 @@ async def test_the_demo_in_the_readme_runs(database: str) -> None:
             subprocess.run, arguments, capture_output=True, text=True, timeout=60, check=False
         )
     assert done.returncode == 0, done.stderr
-    posted, message, resumed = done.stdout.splitlines()
+    posted, connected, message, resumed = done.stdout.splitlines()
     assert posted == "[201, 200]"
+    assert json.loads(connected)["type"] == "connected"
     assert json.loads(message)["data"]["content"] == "while you were away"
-    assert json.loads(resumed)["type"] == "resumed"
+    assert (json.loads(resumed)["type"], json.loads(resumed)["data"]["count"]) == ("resumed", 1)
 
 
 def test_every_file_that_the_readme_names_exists() -> None:

@@ -1,5 +1,6 @@
 """People for tests over the wire: registered by REST, with a channel to talk in."""
 
+import copy
 import secrets
 from typing import Any
 
@@ -23,6 +24,12 @@ class Person:
     def client(self, url: str | None = None) -> Client:
         """A socket client of this person."""
         return Client(url or self.url, self.token)
+
+    def at(self, url: str) -> "Person":
+        """The same person at another node."""
+        found = copy.copy(self)
+        found.url = url
+        return found
 
     async def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """A REST call."""

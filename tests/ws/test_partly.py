@@ -79,7 +79,7 @@ async def test_who_comes_to_a_node_that_passed_over_a_feed_gets_all_of_it(node_w
             check_stream(client.events, client.user_id)
         edit = {"message_id": sent[0]["data"]["message_id"], "content": "edited"}
         for node_url, content in ((second_url, "edited there"), (first_url, "edited here"), (second_url, "once more")):
-            answer = await Person(node_url, {"user_id": ann.user_id, "access_token": ann.token}).call(
+            answer = await ann.at(node_url).call(
                 "PATCH", f"/v1/messages/{edit['message_id']}", json={"content": content}
             )
             assert answer.status_code == 200, answer.text
@@ -105,7 +105,7 @@ async def test_a_node_that_takes_over_the_views_reads_what_it_had_passed_over(no
             await a.close()
             await await_until(lambda: second.tail.skipped_events >= 10, what="the second node passed them over")
         await await_until(lambda: second.views.is_owner, 20, what="the second node owns the views")
-        there = Person(second_url, {"user_id": ann.user_id, "access_token": ann.token})
+        there = ann.at(second_url)
         page = await there.call("GET", f"/v1/channels/{channel}/messages?min_position={sent[-1]['data']['id']}")
         assert [message["content"] for message in page.json()["messages"]] == [f"number {n}" for n in range(10)]
 
