@@ -195,3 +195,21 @@ async def intervals(connection: AsyncConnection[Any], user_id: UUID, after: int)
     )
     rows = await cursor.fetchall()
     return [IntervalRow(*row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0
+
+
+async def current_channels(
+    connection: AsyncConnection[Any], user_ids: Sequence[UUID]
+) -> tuple[list[tuple[UUID, UUID]], int]:
+    """Who of these people is in which channels now, as pairs, and the position at which this is true.
+
+    A range of the index of current memberships for each person.
+    """
+    cursor = await connection.execute(
+        f"select at.position, m.* from (select {POSITION} as position) as at left join (select mine.*"
+        " from unnest(%b::uuid[]) as who(id) cross join lateral (select user_id, channel_id"
+        " from memberships_v1.memberships where user_id = who.id and left_position is null) as mine) as m on true",
+        [list(user_ids)],
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    return [(row[1], row[2]) for row in rows if row[1] is not None], rows[0][0] or 0

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from domain.decider import Recorded
-from projections import memberships, unread
+from projections import channels, memberships, unread
 from sermo import log
 from sermo.log import FeedRange
 from sermo.pool import ReadPool
@@ -64,3 +64,12 @@ class SocketReader:
     async def message_channel(self, message_id: UUID) -> UUID | None:
         async with self._pool.connection() as connection:
             return await log.message_channel(connection, message_id)
+
+    async def channels_of(self, user_ids: Sequence[UUID]) -> tuple[list[tuple[UUID, UUID]], int]:
+        async with self._pool.connection() as connection:
+            return await memberships.current_channels(connection, user_ids)
+
+    async def may_see(self, channel_id: UUID, user_id: UUID, position: int) -> bool:
+        await self._wait_for(position, VIEW_WAIT_S)
+        async with self._pool.connection() as connection:
+            return await channels.channel(connection, channel_id, user_id) is not None

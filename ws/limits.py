@@ -36,3 +36,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Reads of the log for connections that are under way at once, half of a node's connections for reading."""
     batch_max_frames: int = 256
     batch_max_bytes: int = 65_536
+    presence_grace_s: float = 10.0
+    """From the end of a person's last connection on a node until they are offline: as long as a restart spreads its clients."""
+    presence_repeat_s: float = 20.0
+    """Each node says so often to the others who is present on it."""
+    presence_lease_s: float = 50.0
+    """A presence that another node has not repeated for so long is over: two repetitions may be lost, and with the grace of
+    what still travels, a node that died takes its presences along within 60 s."""
+    signal_interval_s: float = 0.1
+    """Changes of presence are told so often: what is undone by then is not told."""
+    signals_at_once: int = 5_000
+    """Statuses sent in one such interval by a node, and as many typing signals: some 10 ms of one core."""
+    typing_interval_s: float = 3.0
+    """A typing person is passed on once in this time; clients forget it after 6 s."""

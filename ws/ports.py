@@ -1,6 +1,6 @@
 """What the socket needs of the program, besides `domain.decider.Execute`: reads of the log and of the views, and who it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -88,4 +88,26 @@ class Reader(Protocol):
 
     async def message_channel(self, message_id: UUID) -> UUID | None:
         """The channel of a message."""
+        ...
+
+    async def channels_of(self, user_ids: Sequence[UUID]) -> tuple[list[tuple[UUID, UUID]], int]:
+        """Who of these people is in which channels, as pairs, and the position at which this is true."""
+        ...
+
+    async def may_see(self, channel_id: UUID, user_id: UUID, position: int) -> bool:
+        """Whether the person may know of a channel, true at `position` or later where the views get there in time."""
+        ...
+
+
+class Bus(Protocol):
+    """Carries signals between nodes: small batches, to all of them, at most once each. What is lost is lost."""
+
+    async def run(
+        self, *, say: Callable[[], bytes | None], hear: Callable[[bytes], None], joined: Callable[[], None]
+    ) -> None:
+        """Carry until cancelled.
+
+        `say` is asked for a batch of at most `ws.gossip.BATCH_MAX_BYTES` whenever one can be sent, `hear` is given what came
+        (this node's own too, perhaps), and `joined` is called when the bus is connected, for the first time or again.
+        """
         ...

@@ -14,12 +14,13 @@ def text_frame(payload: bytes) -> bytes:
 
 
 class Encoded:
-    """One event frame. `payload` is its JSON; the other forms are made when the first connection wants them."""
+    """A frame that goes to many. `payload` is its JSON; the other forms are made when the first connection wants them."""
 
     __slots__ = ("_line", "_wire", "payload", "position")
 
-    def __init__(self, position: int, payload: bytes) -> None:
+    def __init__(self, position: int | None, payload: bytes) -> None:
         self.position = position
+        """Of an event; a signal has none."""
         self.payload = payload
         self._wire: bytes | None = None
         self._line: bytes | None = None

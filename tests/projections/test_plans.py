@@ -67,6 +67,7 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "members": lambda c, channel, me, _: memberships.members(c, channel, me, after=None, limit=50),
     "owners": lambda c, channel, _, __: memberships.owners(c, channel),
     "role": lambda c, channel, me, _: memberships.role(c, channel, me),
+    "current_channels": lambda c, channel, me, _: memberships.current_channels(c, [me, channel]),
 }
 
 
