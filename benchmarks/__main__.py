@@ -20,11 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import append, catchup, fanout, importing, latency, sends
+from benchmarks import append, catchup, fanout, importing, latency, presence, sends
 from benchmarks.support import ROOT, Figure, Plan
 from sermo.embedded import find_programs
 
-BENCHMARKS = {module.NAME: module for module in (append, sends, latency, catchup, fanout, importing)}
+BENCHMARKS = {module.NAME: module for module in (append, sends, latency, catchup, fanout, presence, importing)}
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin (made by `make bench`) -->", "<!-- figures: end -->"
