@@ -34,6 +34,7 @@ class _NodeCollector(Collector):
         yield from self._commands()
         yield from self._log()
         yield from self._queues()
+        yield from self._signals()
 
     def _connections(self) -> Iterator[Metric]:
         node, metrics = self._node, self._node.sockets.metrics
@@ -99,6 +100,7 @@ class _NodeCollector(Collector):
             "catch_up": node.sockets.admission.waiting,
             "database": pool.get("requests_waiting", 0),
             "hashing": node.auth.hashing,
+            "signals": node.signals.waiting,
         }
         refusals = {
             "append": node.appender.refused,
@@ -122,6 +124,31 @@ class _NodeCollector(Collector):
         limit.add_metric(["hashing"], auth.HASHING_WAITING_MAX)
         limit.add_metric(["database"], node.pool.max_waiting)
         yield limit
+
+    def _signals(self) -> Iterator[Metric]:
+        signals, bus = self._node.signals, self._node.bus
+        yield _gauge("sermo_present_people", "People who are present, on any node.", signals.present)
+        yield _gauge("sermo_owed_connections", "Connections that are owed statuses.", signals.owing)
+        sent = CounterMetricFamily("sermo_signals_sent", "Signals given to connections.", labels=["signal"])
+        shed = CounterMetricFamily(
+            "sermo_signals_shed", "Under pressure: statuses sent later, typing dropped.", labels=["signal"]
+        )
+        sent.add_metric(["user_status"], signals.statuses_sent)
+        sent.add_metric(["typing"], signals.typing_sent)
+        shed.add_metric(["user_status"], signals.statuses_shed)
+        shed.add_metric(["typing"], signals.typing_shed)
+        yield sent
+        yield shed
+        yield _counter(
+            "sermo_typing_coalesced", "Typing not passed on, since it was a moment before.", signals.typing_coalesced
+        )
+        carried = CounterMetricFamily(
+            "sermo_bus_notifications", "Between nodes: said, heard (its own too), unreadable.", labels=["kind"]
+        )
+        carried.add_metric(["said"], bus.said)
+        carried.add_metric(["heard"], bus.heard)
+        carried.add_metric(["unreadable"], signals.unreadable)
+        yield carried
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -26,6 +27,7 @@ from sermo.migrate import migrate
 from sermo.pool import ReadPool
 from sermo.reader import SocketReader
 from sermo.settings import Settings
+from sermo.signals import SignalBus
 from sermo.tail import POLL_INTERVAL_S, Tail
 from ws.events import Events
 from ws.follower import Services as SocketServices
@@ -33,6 +35,7 @@ from ws.hub import Hub
 from ws.limits import Limits
 from ws.registry import Registry
 from ws.route import Endpoint
+from ws.signals import Signals
 
 logger = structlog.get_logger()
 
@@ -40,6 +43,8 @@ READY_LAG_S = 5.0
 READY_ANSWER_S = 2.0
 OWNERS_WAIT_S = 1.0
 """For the views, before they are asked who owns a channel."""
+LEAVE_S = 1.0
+"""A node that stops tells the others so, if it can within that time; else they find out."""
 PARTLY_FEEDS_MAX = 256
 """A node whose sockets follow more feeds reads all of the log: naming them in each read costs more than it saves."""
 
@@ -60,8 +65,18 @@ class Node:
         self.tail.listen(self.hub.publish)
         self.tail.wants = self._wanted_feeds
         reader = SocketReader(self.pool, self.views.wait_for)
+        self.signals = Signals(uuid.uuid4(), log=self.tail, reader=reader, limits=limits)
+        self.tail.listen(self.signals.publish)
+        self.tail.on_reset(self.signals.reset)
+        self.bus = SignalBus(self.connect)
         services = SocketServices(
-            execute=self.execute, log=self.tail, reader=reader, auth=self.auth, hub=self.hub, limits=limits
+            execute=self.execute,
+            log=self.tail,
+            reader=reader,
+            auth=self.auth,
+            hub=self.hub,
+            signals=self.signals,
+            limits=limits,
         )
         self.registry = Registry(limits)
         self.sockets = Endpoint(services, self.registry)
@@ -175,6 +190,8 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
             "appender": node.appender.run(),
             "views": node.views.run(),
             "sockets": node.sockets.run(),
+            "signals": node.signals.run(),
+            "bus": node.bus.run(say=node.signals.say, hear=node.signals.hear, joined=node.signals.joined),
         }
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_guard(name, part), name=name) for name, part in parts.items()]
@@ -183,6 +200,8 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
                 yield node
                 async with asyncio.timeout(10.0):
                     await node.appender.drain()
+                node.signals.leave()
+                await node.bus.round(LEAVE_S)
             finally:
                 node.auth.close()
                 for task in tasks:

@@ -41,6 +41,14 @@ class SocketSink:
     def is_open(self) -> bool:
         return self._outbox.is_open
 
+    @property
+    def has_room(self) -> bool:
+        return self._outbox.has_room
+
+    def push_signals(self, signals: Sequence[Encoded]) -> None:
+        for frame in signals:
+            self._outbox.send(frame)
+
     def push_backlog(self, frames: Sequence[Encoded]) -> None:
         """In batches, each bounded in frames and bytes; one large frame travels alone."""
         limits = self._limits
@@ -115,7 +123,7 @@ class Connection:
             case session.Renew(token, ref):
                 await self._renew(token, ref)
             case session.Run(frames.Typing() | frames.StatusUpdate()):
-                pass  # signals are never answered; nobody is told of them yet
+                await self._signal(effect)
             case session.Run():
                 assert self._commands is not None, "the session lets no command pass before `connect`"
                 if not await self._commands.enqueue(effect):
@@ -123,6 +131,17 @@ class Connection:
         # One that floods us without reading our answers is not read either.
         if self._outbox.is_full and not await self._outbox.drained(self._services.limits.no_progress_s):
             self.close(CloseCode.TOO_SLOW, "no progress")
+
+    async def _signal(self, run: session.Run) -> None:
+        """Presence and typing: not answered, unless refused."""
+        if self._follower is None:
+            return  # after `resync_required` it follows nothing
+        if isinstance(run.frame, frames.StatusUpdate):
+            self._services.signals.set_status(self._follower, run.frame.status)
+        elif isinstance(run.frame, frames.Typing):
+            refusal = await self._services.signals.typing(self._follower, run.frame.channel_id, run.frame.parent_id)
+            if refusal is not None:
+                self._write(frames.error(refusal, run.ref))
 
     def _write(self, frame: bytes) -> None:
         self._outbox.write(frame)

@@ -285,6 +285,16 @@ class EventStream:
         self._write(frame.line(self._services.log.epoch))
         return True
 
+    @property
+    def has_room(self) -> bool:
+        """See `ws.ports.Sink`."""
+        return self._waiting_bytes * 2 <= self._services.limits.outbox_max_bytes
+
+    def push_signals(self, signals: Sequence[Encoded]) -> None:
+        """Messages without an id."""
+        for frame in signals:
+            self._write(frame.line(self._services.log.epoch))
+
     def push_backlog(self, frames: Sequence[Encoded]) -> None:
         """One message an event, each with its id, so that a stream that breaks loses nothing of a page."""
         for frame in frames:

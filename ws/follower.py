@@ -26,6 +26,7 @@ from ws.limits import Limits
 from ws.metrics import SocketMetrics
 from ws.ports import Log, Reader, Sink
 from ws.recovery import Following, Interval
+from ws.signals import Signals
 from ws.wire import Encoded
 
 logger = structlog.get_logger()
@@ -37,12 +38,23 @@ COME_BACK = '{"code":"unavailable","retry_after_ms":1000}'
 class Services:
     """What every connection of a node shares."""
 
-    def __init__(self, *, execute: Execute, log: Log, reader: Reader, auth: Auth, hub: Hub, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        execute: Execute,
+        log: Log,
+        reader: Reader,
+        auth: Auth,
+        hub: Hub,
+        signals: Signals,
+        limits: Limits,
+    ) -> None:
         self.execute = execute
         self.log = log
         self.reader = reader
         self.auth = auth
         self.hub = hub
+        self.signals = signals
         self.limits = limits
         self.admission = Admission(limits.catch_ups)
         self.metrics = SocketMetrics()
@@ -76,6 +88,7 @@ class Follower:
 
     async def start(self, tell: Callable[[int], None]) -> None:
         """Follow from now on. `tell` gets the position from which on everything will be delivered, just before that."""
+        self._services.signals.arrive(self)
         intervals, position = await self._intervals(self._services.log.position)
         tell(position)
         self.sent_position = position
@@ -88,7 +101,12 @@ class Follower:
 
         `resumed` is called with the number of events and the position through which the backlog is complete.
         """
-        reason = await self._recover(after, epoch, max_backlog, resumed)
+        self._services.signals.arrive(self)
+        try:
+            reason = await self._recover(after, epoch, max_backlog, resumed)
+        finally:
+            if self._task is None:
+                self._services.signals.depart(self)
         if reason is not None:
             self._services.metrics.resumes[reason] += 1
         return reason
@@ -111,6 +129,15 @@ class Follower:
         async with self._services.admission.turn(self.user_id):
             return await intervals_after(self._services, self.user_id, after)
 
+    @property
+    def takes_signals(self) -> bool:
+        """Whether signals need not be shed here."""
+        return self.is_live and self._sink.has_room
+
+    def signal(self, signals: Sequence[Encoded]) -> None:
+        """Write signals."""
+        self._sink.push_signals(signals)
+
     def push(self, frame: Encoded) -> bool:
         """A live event's frame, from the hub; False when the client is too far behind to take it."""
         return self._sink.push(frame)
@@ -129,6 +156,7 @@ class Follower:
     async def stop(self) -> None:
         """Follow no more."""
         self._services.hub.leave(self)
+        self._services.signals.depart(self)
         self.is_live = False
         if self._task is not None:
             self._task.cancel()
@@ -148,6 +176,8 @@ class Follower:
             return
         self.is_live = True
         self._services.hub.join(self, channels)
+        if self.channel_id is None:
+            self._services.signals.live(self, channels)
 
     def _catch_up_from(self, channels: set[UUID], resumed: Callable[[int, int], None] | None) -> None:
         self._task = asyncio.create_task(self._catch_up(channels, resumed))

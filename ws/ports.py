@@ -27,6 +27,15 @@ class Sink(Protocol):
         """A page of the backlog."""
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """Whether no more waits than half of what may: signals are shed first."""
+        ...
+
+    def push_signals(self, signals: Sequence[Encoded]) -> None:
+        """Frames that are no events. Asked only while there is room."""
+        ...
+
     async def drained(self, no_progress_s: float) -> bool:
         """Wait until the client has taken most of it; False when it takes nothing for so long."""
         ...

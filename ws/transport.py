@@ -155,6 +155,11 @@ class Outbox:
         """Whether the client is behind."""
         return self.unsent_bytes > self._max_bytes
 
+    @property
+    def has_room(self) -> bool:
+        """Whether no more waits than half of what may."""
+        return self.unsent_bytes * 2 <= self._max_bytes
+
     def push(self, frame: Encoded) -> bool:
         """Write a frame that goes to many; False, and nothing is written, when the client is behind."""
         if self.is_full:

@@ -11,11 +11,20 @@ from pathlib import Path
 READY_DEADLINE_S = 60.0
 
 
-class ServerProcess:
-    """One `sermo serve`."""
+SERVE = ("sermo", "serve", "--port", "0")
 
-    def __init__(self, *options: str, environment: dict[str, str] | None = None, log: Path | None = None) -> None:
-        self._options = options
+
+class ServerProcess:
+    """One `sermo serve`, or another module that says `ready` in the same way."""
+
+    def __init__(
+        self,
+        *options: str,
+        environment: dict[str, str] | None = None,
+        log: Path | None = None,
+        module: tuple[str, ...] = SERVE,
+    ) -> None:
+        self._command = (*module, *options)
         self._environment = environment or {}
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -33,11 +42,7 @@ class ServerProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "sermo",
-            "serve",
-            "--port",
-            "0",
-            *self._options,
+            *self._command,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env={**os.environ, "SERMO_ALLOW_UNSAFE_POSTGRES": "1", **self._environment},

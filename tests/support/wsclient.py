@@ -26,6 +26,7 @@ class Client:
         self.token = token
         self.events: list[dict[str, Any]] = []
         self.control: list[dict[str, Any]] = []
+        self.signals: list[dict[str, Any]] = []
         self.last_id: int | None = None
         self.epoch: str | None = None
         self.user_id = ""
@@ -35,6 +36,7 @@ class Client:
         self._reader: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._refs = 0
+        self._is_resuming = False
 
     async def open(self, *, url: str | None = None, fresh: bool = False, **data: Any) -> dict[str, Any]:
         """Connect, resuming from the last event id unless `fresh`; returns `connected` (or what came instead)."""
@@ -45,9 +47,11 @@ class Client:
         )
         self.close_code = None
         self.control.clear()
+        self.signals.clear()
         self._reader = asyncio.create_task(self._read(self._socket))
         if not fresh and self.last_id is not None:
             data = {"last_event_id": self.last_id, "epoch": self.epoch} | data
+        self._is_resuming = "last_event_id" in data
         await self.send("connect", {"token": self.token} | data)
         connected = await self.wait_control("connected")
         self.epoch, self.user_id = connected["data"]["epoch"], connected["data"]["user_id"]
@@ -166,6 +170,11 @@ class Client:
                 assert frame["id"] > self.last_id, f"{frame} came after {self.last_id}"
             self.events.append(frame)
             self.last_id = frame["id"]
+            return
+        if frame["type"] in ("user_status", "typing"):
+            kinds = {one["type"] for one in self.control}
+            assert ("resumed" if self._is_resuming else "connected") in kinds, "signals are for who is live"
+            self.signals.append(frame)
             return
         if frame["type"] == "heartbeat":
             self.last_id = max(self.last_id or 0, frame["id"])
