@@ -13,9 +13,8 @@ which the library's events lack, are looked up in memory, and its commits do not
 import asyncio
 import random
 import time
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import clear_topic_cache
 from psycopg import AsyncConnection
 
+from benchmarks.filling import AT, Writer
 from benchmarks.support import (
     Figure,
     Plan,
@@ -38,56 +38,19 @@ from benchmarks.support import (
     ratios,
     run_loop,
 )
-from domain.channel import CreateChannel
-from domain.channel_state import ChannelKind, ChannelState
-from domain.decider import Command, Loaded, NewEvent, Recorded, State
+from domain.decider import NewEvent, Recorded
 from domain.ids import reading_id
-from domain.membership import JoinChannel
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from domain.reading import MarkedRead
-from domain.user import RegisterUser, UserState
 from projections.group import VIEWS
 from projections.projection import GROUP, schema_of
 from projections.runner import GroupRunner
 from sermo import log
-from sermo.log import Attempt
 from sermo.migrate import migrate
 
 NAME = "catchup"
 PEOPLE, CHANNELS, MEMBERS = 400, 40, 100
-AT = datetime(2026, 1, 1, tzinfo=UTC)
-BATCH = 256
 _WORDS = ("the log holds every event", "once", "and in order", "so", "views", "can be built from it", "again")
-
-
-class _Log:
-    """Makes the log: keeps the versions, so that every append is accepted."""
-
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
-        self._connection = connection
-        self._batch: list[Attempt] = []
-        self._streams: set[UUID] = set()
-        self._versions: dict[UUID, int] = {}
-        self.size = 0
-
-    async def add(self, events: Sequence[NewEvent]) -> None:
-        streams = {new.stream_id for new in events}
-        if len(self._batch) == BATCH or not self._streams.isdisjoint(streams):
-            await self.flush()
-        relied = {stream_id: self._versions.get(stream_id, 0) for stream_id in streams}
-        self._batch.append(Attempt.of(uuid.uuid4(), None, relied, events, None))
-        self._streams |= streams
-        for new in events:
-            self._versions[new.stream_id] = self._versions.get(new.stream_id, 0) + 1
-        self.size += len(events)
-
-    async def decided(self, command: Command, **states: State) -> None:
-        await self.add(command.decide(Loaded({UUID(name): state for name, state in states.items()})))
-
-    async def flush(self) -> None:
-        if self._batch:
-            await log.append(self._connection, self._batch)
-            self._batch, self._streams = [], set()
 
 
 def _content(chance: random.Random) -> str:
@@ -97,7 +60,7 @@ def _content(chance: random.Random) -> str:
 async def _fill(dsn: str, events: int) -> None:
     chance = random.Random(1)
     async with await log.connect(dsn) as connection:
-        made = _Log(connection)
+        made = Writer(connection)
         members = await _people_and_channels(made, chance)
         channel_ids = list(members)
         messages: dict[UUID, list[tuple[UUID, UUID]]] = {channel_id: [] for channel_id in channel_ids}
@@ -135,30 +98,13 @@ async def _fill(dsn: str, events: int) -> None:
         await made.flush()
 
 
-async def _people_and_channels(made: _Log, chance: random.Random) -> dict[UUID, list[UUID]]:
-    people = [new_id() for _ in range(PEOPLE)]
-    for number, user_id in enumerate(people):
-        register = RegisterUser(user_id=user_id, username=f"p{number}", display_name=f"P {number}", at=AT)
-        await made.decided(register)
+async def _people_and_channels(made: Writer, chance: random.Random) -> dict[UUID, list[UUID]]:
+    people = await made.people(PEOPLE)
     members: dict[UUID, list[UUID]] = {}
     for number in range(CHANNELS):
-        channel_id, chosen = new_id(), chance.sample(people, MEMBERS)
-        members[channel_id] = chosen
-        create = CreateChannel(
-            channel_id=channel_id, kind=ChannelKind.PUBLIC, name=f"c{number}", topic="", created_by=chosen[0], at=AT
-        )
-        await made.decided(create, **{str(chosen[0]): _user(chosen[0])})
-        public = ChannelState(
-            channel_id=channel_id, kind=ChannelKind.PUBLIC, name=f"c{number}", topic="", created_by=chosen[0]
-        )
-        for user_id in chosen[1:]:
-            join = JoinChannel(channel_id=channel_id, user_id=user_id, at=AT)
-            await made.decided(join, **{str(user_id): _user(user_id), str(channel_id): public})
+        chosen = chance.sample(people, MEMBERS)
+        members[await made.channel(f"c{number}", chosen)] = chosen
     return members
-
-
-def _user(user_id: UUID) -> UserState:
-    return UserState(user_id=user_id, username="p", display_name="P", is_admin=False)
 
 
 async def _build(dsn: str, through: int) -> float:
