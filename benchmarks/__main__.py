@@ -20,14 +20,47 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import append, catchup, fanout, importing, latency, presence, sends
+from benchmarks import (
+    append,
+    catchup,
+    fanout,
+    gateway,
+    herd,
+    importing,
+    latency,
+    memory,
+    nodes,
+    presence,
+    replay,
+    sends,
+    steady,
+)
 from benchmarks.support import ROOT, Figure, Plan
 from sermo.embedded import find_programs
 
-BENCHMARKS = {module.NAME: module for module in (append, sends, latency, catchup, fanout, presence, importing)}
+BENCHMARKS = {
+    module.NAME: module
+    for module in (
+        append,
+        sends,
+        latency,
+        nodes,
+        steady,
+        fanout,
+        replay,
+        herd,
+        memory,
+        gateway,
+        presence,
+        catchup,
+        importing,
+    )
+}
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: begin (made by `make bench`) -->", "<!-- figures: end -->"
+FINE = ("x", "ms", "s", "KiB", "% of a core")
+"""Units whose values are small."""
 PACKAGES = ("eventsourcing", "litestar", "uvicorn", "uvloop", "websockets", "psycopg", "msgspec", "picows")
 
 
@@ -59,7 +92,7 @@ def _versions() -> dict[str, str]:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{value:.2f}" if unit in ("x", "ms") else f"{value:,.0f}"
+    return f"{value:.2f}" if unit in FINE else f"{value:,.0f}"
 
 
 def table(figures: list[Figure]) -> str:
@@ -71,7 +104,7 @@ def table(figures: list[Figure]) -> str:
         spread = f"{_number(min(figure.values), unit)} to {_number(max(figure.values), unit)}"
         wanted = ""
         if figure.target is not None:
-            number = f"{figure.target:g}" if unit in ("x", "ms") else f"{figure.target:,.0f}"
+            number = f"{figure.target:g}" if unit in FINE else f"{figure.target:,.0f}"
             wanted = f"{'<=' if figure.at_most else '>='} {number}"
         verdict = {None: "", True: "met", False: "**missed**"}[figure.holds]
         lines.append(f"| {name} | {_number(figure.median, unit)} {unit} | {spread} | {wanted} | {verdict} |")

@@ -1,12 +1,23 @@
-"""Fan-out: frames a second that 500 sockets receive, one event a frame, with messages of 300 bytes.
+"""Fan-out: frames a second that 500 and 1,000 sockets receive, one event a frame, with messages of 300 bytes.
 
-Measured: a real `sermo serve` on one core, and 500 sockets of 20 members of one channel in a process on the other core,
-which parses frame headers and counts. Eight members keep one unacknowledged message of 300 bytes each, so the server always
-has the next one. A frame is the event as it is, some 415 bytes of envelope and the content. Counted is what was received
-between two moments of the receiving process; a batch counts as no frame, and fails the run.
+Measured: a real `sermo serve` on one core, and the sockets of 20 members of one channel in a process on the other core,
+which parses frame headers and counts. A frame is the event as it is, some 415 bytes of envelope and the content. Counted is
+what was received between two moments of the receiving process; a batch counts as no frame, and fails the run.
 
-Baseline: a bare picows server on the same core, which sends a frame of the same size to each of the same number of sockets,
-round after round, with the same receivers on the other core; a socket acknowledges each round so that the loop is closed.
+The server writes what a socket gets in one moment in one system call: the frames of events that were appended together. So
+how many events come together decides how much a frame costs, and with 1,000 sockets two loads are measured:
+  eight at a time   eight members keep one unacknowledged message each, so the server always has the next ones (500: this)
+  one at a time     one member alone does: an event's frames are written before the next event exists, one write a frame;
+                    the server's core waits while PostgreSQL commits
+
+Baseline: a bare picows server on the same core, which sends frames of the same size to the same number of sockets, round
+after round, with the same receivers on the other core. The receiving process asks for the rounds, two on their way, so that
+the loop is closed: a server that is faster than its receivers does not fill memory. A round is one frame a socket, with
+picows's own `send` (one system call a frame); or, for eight at a time, eight frames a socket in one write of ready bytes, which
+is more than our server does when its eight do not come together.
+
+Each ratio comes twice: of the frames a second, and of the frames in a second of CPU time that the server's process took. The
+second leaves out who waited: for commits, for the receivers (of eight in a write they are the slower side), for a core.
 """
 
 import asyncio
@@ -23,18 +34,21 @@ from benchmarks.support import (
     Figure,
     Plan,
     child,
+    cpu_seconds,
     create_channels,
+    create_database,
     join,
     postgres,
+    raise_descriptors,
     ratios,
     register,
     run_loop,
-    sermo_serve,
+    sermo_process,
 )
 from benchmarks.wire import WireClient, masked, open_client
 
 NAME = "fanout"
-SOCKETS = 500
+FEW, MANY = 500, 1_000
 PEOPLE = 20
 SENDERS = 8
 CONTENT = "x" * 300
@@ -59,13 +73,24 @@ class Receiver(WireClient):
 
 
 class Trigger(WireClient):
-    """Asks the bare server for rounds; the next when one has come."""
+    """Asks the bare server for rounds of so many frames a socket; the next when one has come."""
 
-    is_running = False
+    bunch = 0
 
     def on_frame(self, data: bytes, at: int, size: int) -> None:
-        if self.is_running:
-            self.write(masked(b"go"))
+        if self.bunch:
+            self.ask()
+
+    def begin(self, bunch: int) -> None:
+        """Go on with rounds of so many; two are on their way, so that the server need not wait for the next."""
+        is_first, self.bunch = not self.bunch, bunch
+        if is_first and bunch:
+            self.ask()
+            self.ask()
+
+    def ask(self) -> None:
+        """For a round."""
+        self.write(masked(str(self.bunch).encode()))
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -76,10 +101,20 @@ class Count(msgspec.Struct, frozen=True):
 
 
 async def _receive(url: str, count: str, tokens: list[str]) -> None:
-    """The receiving process: opens its sockets, then answers each line with what it has received."""
+    """The receiving process: opens its sockets, then answers each line with what it has received.
+
+    Of the bare server it also asks for the rounds, so that the next ones come when it has looked at the last ones: a line
+    has the number of frames a socket and round, 0 for none.
+    """
     for number in range(int(count)):
         await open_client(url, Receiver, tokens[number % len(tokens)] if tokens else None)
-    while await asyncio.to_thread(sys.stdin.readline):
+    trigger = None
+    if not tokens:
+        trigger = await open_client(url, Trigger, None)
+        trigger.first.set_result(b"")
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if trigger is not None and line.strip().isdecimal():
+            trigger.begin(int(line))
         found = Count(time.monotonic(), Receiver.frames, Receiver.batches, Receiver.size)
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         sys.stdout.flush()
@@ -88,6 +123,7 @@ async def _receive(url: str, count: str, tokens: list[str]) -> None:
 async def _bare_server() -> None:
     """The baseline: what a client sends makes a round to all others, and ends with a frame to itself."""
     payload = _EVENT + b"x" * (FRAME_BYTES - len(_EVENT))
+    wire = b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload
     sockets: list[WSTransport] = []
 
     class Listener(WSListener):
@@ -98,11 +134,18 @@ async def _bare_server() -> None:
             sockets.remove(transport)
 
         def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-            if frame.msg_type == WSMsgType.TEXT:
-                for socket in sockets:
-                    if socket is not transport:
-                        socket.send(WSMsgType.TEXT, payload)
-                transport.send(WSMsgType.TEXT, b"done")
+            if frame.msg_type != WSMsgType.TEXT:
+                return
+            bunch = int(frame.get_payload_as_ascii_text())
+            ready = wire * bunch
+            for socket in sockets:
+                if socket is transport:
+                    continue
+                if bunch == 1:
+                    socket.send(WSMsgType.TEXT, payload)
+                else:
+                    socket.underlying_transport.write(ready)
+            transport.send(WSMsgType.TEXT, b"done")
 
     def make(_request: WSUpgradeRequest) -> WSListener:
         return Listener()
@@ -114,36 +157,52 @@ async def _bare_server() -> None:
     await asyncio.Event().wait()
 
 
-async def _rate(receivers: Child, seconds: float) -> tuple[float, Count]:
-    """Frames a second while the senders are at it."""
-    await asyncio.sleep(1.0)
-    before = msgspec.convert(await receivers.ask("count"), Count)
-    await asyncio.sleep(seconds)
-    after = msgspec.convert(await receivers.ask("count"), Count)
-    if after.batches:
-        raise RuntimeError(f"{after.batches} frames were batches: the receivers fell behind")
-    return (after.frames - before.frames) / (after.at - before.at), after
+class Rate(msgspec.Struct, frozen=True):
+    """Of a stretch."""
+
+    frames_per_s: float
+    frame_bytes: int
+    busy: float
+    """The part of the time in which the server's process had a core."""
 
 
-async def _ours(senders: list[Sender], receivers: Child, seconds: float) -> tuple[float, Count]:
+class _Side:
+    """One server with its receivers."""
+
+    def __init__(self, receivers: Child, process_id: int) -> None:
+        self._receivers = receivers
+        self._process_id = process_id
+
+    async def rate(self, seconds: float) -> Rate:
+        """While the senders are at it."""
+        await asyncio.sleep(1.0)
+        before, spent = msgspec.convert(await self._receivers.ask("count"), Count), cpu_seconds(self._process_id)
+        await asyncio.sleep(seconds)
+        after, spent = msgspec.convert(await self._receivers.ask("count"), Count), cpu_seconds(self._process_id) - spent
+        if after.batches:
+            raise RuntimeError(f"{after.batches} frames were batches: the receivers fell behind")
+        took = after.at - before.at
+        return Rate((after.frames - before.frames) / took, after.size, spent / took)
+
+
+async def _ours(senders: list[Sender], side: _Side, seconds: float) -> Rate:
     for sender in senders:
         sender.is_sending = True
         sender.send()
     try:
-        return await _rate(receivers, seconds)
+        return await side.rate(seconds)
     finally:
         for sender in senders:
             sender.is_sending = False
         await asyncio.sleep(1.0)
 
 
-async def _bare(trigger: Trigger, receivers: Child, seconds: float) -> float:
-    trigger.is_running = True
-    trigger.write(masked(b"go"))
+async def _bare(bunch: int, receivers: Child, side: _Side, seconds: float) -> Rate:
+    await receivers.ask(str(bunch))
     try:
-        return (await _rate(receivers, seconds))[0]
+        return await side.rate(seconds)
     finally:
-        trigger.is_running = False
+        await receivers.ask("0")
         await asyncio.sleep(1.0)
 
 
@@ -154,13 +213,12 @@ class _Loud(Sender):
         self.send_content(CONTENT)
 
 
-async def _measure(dsn: str, plan: Plan) -> list[Figure]:
-    ours: list[float] = []
-    bare: list[float] = []
-    seconds, sockets = plan.size(5, 1), plan.size(SOCKETS, 50)
+async def _measure(dsn: str, plan: Plan, sockets: int) -> dict[str, list[Rate]]:
+    found: dict[str, list[Rate]] = {}
+    seconds = plan.size(3, 1)
     me = "benchmarks.fanout"
-    async with sermo_serve(dsn, core=0) as url, child("-m", me, "serve", core=0) as bare_server:
-        bare_url = (await bare_server.line()).removeprefix("ready ")
+    async with sermo_process(dsn, core=0) as server, child("-m", me, "serve", core=0) as bare_server:
+        url, bare_url = server.url, (await bare_server.line()).removeprefix("ready ")
         people = await register(url, PEOPLE)
         (channel_id,) = await create_channels(url, people[:1])
         await join(url, people[1:], channel_id)
@@ -171,21 +229,30 @@ async def _measure(dsn: str, plan: Plan) -> list[Figure]:
         ):
             await receivers.ask("count")
             await bare_receivers.ask("count")
-            senders: list[Sender] = []
-            for person in people[:SENDERS]:
-                sender = await open_client(url, _Loud, person.token)
-                assert isinstance(sender, Sender)
+            side, bare_side = _Side(receivers, server.process_id), _Side(bare_receivers, bare_server.process_id)
+            senders = [await open_client(url, _Loud, person.token) for person in people[:SENDERS]]
+            for sender in senders:
                 sender.channel_id = channel_id
-                senders.append(sender)
-            trigger = await open_client(bare_url, Trigger, None)
-            assert isinstance(trigger, Trigger)
-            await _ours(senders, receivers, 1)
-            await _bare(trigger, bare_receivers, 1)
-            for run in range(plan.runs):
-                rate, count = await _ours(senders, receivers, seconds)
-                ours.append(rate)
-                bare.append(await _bare(trigger, bare_receivers, seconds))
-                plan.tell(f"run {run + 1}: {rate:,.0f} frames/s of {count.size} bytes, bare {bare[-1]:,.0f}")
+            for run in range(-1, plan.runs):
+                took = seconds if run >= 0 else 1
+                rates = {
+                    "ours": await _ours(list(senders), side, took),
+                    "bare": await _bare(1, bare_receivers, bare_side, took),
+                }
+                if sockets > FEW:
+                    rates["bare, eight"] = await _bare(SENDERS, bare_receivers, bare_side, took)
+                    rates["ours, one"] = await _ours(list(senders[:1]), side, took)
+                if run < 0:
+                    continue
+                told = ", ".join(f"{name} {rate.frames_per_s:,.0f} ({rate.busy:.0%})" for name, rate in rates.items())
+                plan.tell(f"run {run + 1}, {sockets} sockets, {rates['ours'].frame_bytes} bytes: {told}")
+                for name, rate in rates.items():
+                    found.setdefault(name, []).append(rate)
+    return found
+
+
+def _few(found: dict[str, list[Rate]]) -> list[Figure]:
+    ours, bare = ([rate.frames_per_s for rate in found[name]] for name in ("ours", "bare"))
     return [
         Figure(name="Fan-out to 500 sockets", unit="frames/s", values=ours, target=50_000),
         Figure(name="Bare picows broadcast", unit="frames/s", values=bare, is_baseline=True),
@@ -193,11 +260,29 @@ async def _measure(dsn: str, plan: Plan) -> list[Figure]:
     ]
 
 
+def _many(found: dict[str, list[Rate]]) -> list[Figure]:
+    figures = []
+    for what, ours, bare in (("one event at a time", "ours, one", "bare"), ("eight at a time", "ours", "bare, eight")):
+        name, wanted = f"Fan-out to 1,000 sockets, {what}", 0.5 if bare == "bare" else None
+        our_rates, bare_rates = found[ours], found[bare]
+        rates = [[rate.frames_per_s for rate in rates] for rates in (our_rates, bare_rates)]
+        costs = [[rate.frames_per_s / rate.busy for rate in rates] for rates in (our_rates, bare_rates)]
+        figures += [
+            Figure(name=name, unit="frames/s", values=rates[0]),
+            Figure(name=f"Bare picows broadcast, {what}", unit="frames/s", values=rates[1], is_baseline=True),
+            Figure(name=f"{name} / bare", unit="x", values=ratios(*rates), target=wanted),
+            Figure(name=f"{name} / bare, in a second of CPU", unit="x", values=ratios(*costs), target=wanted),
+        ]
+    return figures
+
+
 def run(plan: Plan) -> list[Figure]:
     """See the top of this file."""
-    with postgres() as dsn:
-        result: list[Figure] = run_loop(_measure(dsn, plan))
-        return result
+    raise_descriptors()
+    with postgres() as server:
+        few = run_loop(_measure(create_database(server, "few"), plan, plan.size(FEW, 50)))
+        many = run_loop(_measure(create_database(server, "many"), plan, plan.size(MANY, FEW + 10)))
+    return _few(few) + _many(many)
 
 
 if __name__ == "__main__":

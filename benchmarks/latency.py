@@ -74,7 +74,7 @@ async def _clients(url: str, channel_id: str, sender_token: str, reader_token: s
             next_at += INTERVAL_S
             await asyncio.sleep(max(next_at - loop.time(), 0))
         end = loop.time() + 10
-        while len(reader.read_at) < wanted and loop.time() < end:  # noqa: ASYNC110
+        while len(reader.read_at) < wanted and loop.time() < end:
             await asyncio.sleep(0.02)
         sys.stdout.write(msgspec.json.encode(reader.read_at).decode() + "\n")
         sys.stdout.flush()

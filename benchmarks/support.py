@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import secrets
 import signal
 import statistics
@@ -60,6 +61,11 @@ class Plan(msgspec.Struct, frozen=True):
     runs: int
     quick: bool
     tell: Tell
+
+    @property
+    def few(self) -> int:
+        """Runs of what takes a minute each and varies little."""
+        return min(self.runs, 3)
 
     def size(self, full: int, quick: int) -> int:
         """A size, for this kind of run."""
@@ -141,6 +147,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.process_id = process.pid
 
     async def line(self, deadline_s: float = READY_DEADLINE_S) -> str:
         """Its next line."""
@@ -193,9 +200,21 @@ def pin(process_id: int, core: int) -> None:
         os.sched_setaffinity(process_id, {core})
 
 
+class Server(msgspec.Struct, frozen=True):
+    url: str
+    process_id: int
+
+
 @contextlib.asynccontextmanager
 async def sermo_serve(dsn: str, *, core: int | None = None) -> AsyncIterator[str]:
     """A real `sermo serve` on a database; its URL."""
+    async with sermo_process(dsn, core=core) as server:
+        yield server.url
+
+
+@contextlib.asynccontextmanager
+async def sermo_process(dsn: str, *, core: int | None = None) -> AsyncIterator[Server]:
+    """A real `sermo serve` on a database, whose process is looked at."""
     with folder() as data_dir:
         options = ("--port", "0", "--database-url", dsn, "--data-dir", str(data_dir))
         environment = {"SERMO_LOG_LEVEL": "warning", "SERMO_ACCESS_TOKEN_TTL_S": "7200"}
@@ -203,7 +222,76 @@ async def sermo_serve(dsn: str, *, core: int | None = None) -> AsyncIterator[str
             line = await process.line()
             if not line.startswith("ready "):
                 raise RuntimeError(f"instead of ready: {line!r}")
-            yield line.removeprefix("ready ")
+            yield Server(line.removeprefix("ready "), process.process_id)
+
+
+def raise_descriptors() -> None:
+    """As many open files as this process may have; its children inherit it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def position(url: str) -> int:
+    """Where a server's tail is in the log."""
+    async with httpx.AsyncClient(base_url=url, timeout=60.0) as client:
+        return int((await client.get("/health/ready")).json()["position"])
+
+
+async def reach(url: str, wanted: int, deadline_s: float = READY_DEADLINE_S) -> None:
+    """Wait until a server's tail is at a position, and its views have caught up."""
+    async with asyncio.timeout(deadline_s), httpx.AsyncClient(base_url=url, timeout=60.0) as client:
+        while True:
+            ready = (await client.get("/health/ready")).json()
+            if ready["position"] >= wanted and ready["views_lag_s"] == 0:
+                return
+            await asyncio.sleep(0.05)
+
+
+# What a process takes (Linux)
+
+
+def resident_bytes(process_id: int) -> int:
+    """Memory that is resident now (VmRSS)."""
+    return _status(process_id, "VmRSS")
+
+
+def peak_bytes(process_id: int) -> int:
+    """The most that was resident since `reset_peak` (VmHWM)."""
+    return _status(process_id, "VmHWM")
+
+
+def reset_peak(process_id: int) -> None:
+    """The peak begins anew from here (proc(5), clear_refs)."""
+    Path(f"/proc/{process_id}/clear_refs").write_text("5")
+
+
+def cpu_seconds(process_id: int) -> float:
+    """User and system time of a process and its threads so far; its children are not in it."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def descriptors(process_id: int) -> int:
+    """How many files and sockets it has open."""
+    return len(os.listdir(f"/proc/{process_id}/fd"))
+
+
+async def settled_bytes(process_id: int) -> int:
+    """The resident memory once it has changed by less than 0.5 % in two seconds, or after 30 s."""
+    seen = [resident_bytes(process_id)]
+    for _ in range(60):
+        await asyncio.sleep(0.5)
+        seen.append(resident_bytes(process_id))
+        if len(seen) > 4 and max(seen[-5:]) - min(seen[-5:]) < 0.005 * seen[-1]:
+            break
+    return seen[-1]
+
+
+def _status(process_id: int, name: str) -> int:
+    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"process {process_id} has no {name}: it has ended")
 
 
 # People and channels, over REST as anybody makes them
