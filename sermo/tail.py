@@ -12,7 +12,7 @@ Listeners are plain functions, called in the event loop's thread with each batch
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from psycopg import AsyncConnection, sql
 from domain.decider import Damaged, Recorded, Skipped, Unknown
 from sermo import log
 from sermo.epoch import current_epoch, new_epoch
+from sermo.recent import Recent
+from ws.recovery import Stretch
 
 logger = structlog.get_logger()
 
@@ -33,8 +35,6 @@ ANSWER_TIMEOUT_S = 10.0
 READ_LIMIT = 2_000
 PASSED_OVER_PAUSE_S = 0.005
 """After a read of which nobody here wanted anything: events come together, and 200 reads a second are the most."""
-RING_EVENTS = 8_192
-"""How many recent events stay in memory, for seams and for projections that are nearly there. About 1 kB each."""
 
 Listener = Callable[[Sequence[Recorded]], None]
 
@@ -49,7 +49,7 @@ class Tail:
         self._lossless_failover = lossless_failover
         self._listeners: list[Listener] = []
         self._reset_listeners: list[Callable[[], None]] = []
-        self._ring: list[Recorded] = []
+        self._recent = Recent()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._connection: AsyncConnection[Any] | None = None
         self.wants: Callable[[], Sequence[UUID] | None] = lambda: None
@@ -87,9 +87,26 @@ class Tail:
         """
         if after >= self.position:
             return ()
-        if not self._ring or self._ring[0].position > after + 1:
+        return self._recent.after(after) if self._recent.reaches(after) else None
+
+    def recent_of(self, stretches: Sequence[Stretch], after: int) -> Sequence[Recorded] | None:
+        """See `ws.ports.Log`."""
+        if after >= self.position:
+            return ()
+        if not self._recent.reaches(after):
             return None
-        return self._ring[after + 1 - self._ring[0].position :]
+        return self._recent.of((stretch.feed_id, stretch.first, stretch.last) for stretch in stretches)
+
+    def recent_memberships(self, user_id: UUID, after: int) -> Sequence[Recorded] | None:
+        """See `ws.ports.Log`."""
+        if after >= self.position:
+            return ()
+        return self._recent.memberships(user_id, after) if self._recent.reaches(after) else None
+
+    @property
+    def recently_deleted(self) -> Container[UUID]:
+        """See `ws.ports.Log`."""
+        return self._recent.deleted
 
     def offer(self, events: Sequence[Recorded]) -> None:
         """Take what this node has just appended, if nothing is missing before it; else the next read brings it."""
@@ -159,7 +176,8 @@ class Tail:
             epoch = await new_epoch(connection, epoch)
         if epoch != self.epoch:
             logger.critical("tail.history_changed", epoch=epoch, head=head, position=self.position)
-            self.epoch, self.position, self._ring = epoch, head, []
+            self.epoch, self.position = epoch, head
+            self._recent.clear()
             for listener in self._reset_listeners:
                 listener()
 
@@ -199,9 +217,7 @@ class Tail:
         if events[0].position != self.position + 1 or events[-1].position != self.position + len(events):
             logger.critical("tail.gap", expected=self.position + 1, first=events[0].position, last=events[-1].position)
             raise OSError("the log has a gap: reading again")
-        self._ring += events
-        if len(self._ring) > 2 * RING_EVENTS:
-            del self._ring[:-RING_EVENTS]
+        self._recent.extend(events)
         self.position = events[-1].position
         self.delay.observe(max(0.0, time.time() - events[-1].recorded_at.timestamp()))
         for recorded in events:

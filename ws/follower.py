@@ -6,14 +6,13 @@ nothing comes twice. A slow client and a resuming one take the same way (docs/de
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
 import psycopg
 import structlog
 
-from domain.decider import Execute, Recorded, Skipped
-from domain.message import MessageDeleted
+from domain.decider import Execute, Recorded
 from domain.principal import Auth
 from domain.reading import MarkedRead
 from ws import recovery
@@ -25,7 +24,7 @@ from ws.hub import Hub, Make, to_frame
 from ws.limits import Limits
 from ws.metrics import SocketMetrics
 from ws.ports import Log, Reader, Sink
-from ws.recovery import Following, Interval
+from ws.recovery import Interval, Stretch
 from ws.signals import Signals
 from ws.wire import Encoded
 
@@ -72,6 +71,9 @@ class Follower:
         self._task: asyncio.Task[None] | None = None
         self.user_id = user_id
         self.channel_id = channel_id
+        self._intervals: list[Interval] = []
+        self._known = 0
+        """The position at which `_intervals` are true."""
         self.sent_position = 0
         """While behind: everything of this client's up to here was written. Live: see `position`."""
         self.is_live = False
@@ -89,10 +91,10 @@ class Follower:
     async def start(self, tell: Callable[[int], None]) -> None:
         """Follow from now on. `tell` gets the position from which on everything will be delivered, just before that."""
         self._services.signals.arrive(self)
-        intervals, position = await self._intervals(self._services.log.position)
-        tell(position)
-        self.sent_position = position
-        self._go_live(recovery.following_after(intervals, position))
+        await self._learn(self._services.log.position)
+        tell(self._known)
+        self.sent_position = self._known
+        self._go_live()
 
     async def recover(
         self, after: int, epoch: str, *, max_backlog: int | None, resumed: Callable[[int, int], None]
@@ -116,18 +118,32 @@ class Follower:
     ) -> ResyncReason | None:
         if reason := await check_position(self._services, after, epoch):
             return reason
-        intervals, through = await self._intervals(after)
+        await self._learn(after)
         if max_backlog is not None:
-            stretches = recovery.stretches(self.user_id, intervals, after, through, channel_id=self.channel_id)
+            stretches = self._stretches(after)
             if await self._services.reader.count(stretches, max_backlog + 1) > max_backlog:
                 return "backlog"
         self.sent_position = after
-        self._catch_up_from(recovery.following_after(intervals, after), resumed)
+        self._task = asyncio.create_task(self._catch_up(resumed))
         return None
 
-    async def _intervals(self, after: int) -> tuple[list[Interval], int]:
+    async def _learn(self, after: int) -> None:
+        """Learn what is followed, from a position on."""
         async with self._services.admission.turn(self.user_id):
-            return await intervals_after(self._services, self.user_id, after)
+            self._intervals, self._known = await intervals_after(self._services, self.user_id, after)
+
+    async def _bring_forward(self) -> None:
+        """Bring what is followed to where the tail is now; without a pause where memory reaches back so far."""
+        services = self._services
+        intervals = [i for i in self._intervals if i.ended is None or i.ended > self.sent_position]
+        if services.log.recent_memberships(self.user_id, self._known) is not None:
+            self._intervals, self._known = await forward(services, self.user_id, intervals, self._known)
+            return
+        async with services.admission.turn(self.user_id):
+            self._intervals, self._known = await forward(services, self.user_id, intervals, self._known)
+
+    def _stretches(self, after: int) -> list[Stretch]:
+        return recovery.stretches(self.user_id, self._intervals, after, self._known, channel_id=self.channel_id)
 
     @property
     def takes_signals(self) -> bool:
@@ -146,8 +162,9 @@ class Follower:
         """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""
         self._services.metrics.fallen_behind += 1
         self.is_live = False
-        self.sent_position = after
-        self._catch_up_from(channels, None)
+        self.sent_position = self._known = after
+        self._intervals = [Interval(channel_id, 0, None) for channel_id in channels]
+        self._task = asyncio.create_task(self._catch_up(None))
 
     def lose_access(self) -> None:
         """The person is not in the channel, to which this is bound."""
@@ -168,7 +185,10 @@ class Follower:
         logger.warning(what, session_id=self._log_id, error=f"{type(error).__name__}: {error}".strip())
         self._sink.close(CloseCode.OVERLOADED, COME_BACK)
 
-    def _go_live(self, channels: set[UUID]) -> None:
+    def _go_live(self) -> None:
+        """From here on without a pause since it was seen that nothing is newer than what was sent."""
+        channels = recovery.following_after(self._intervals, self.sent_position)
+        self._intervals = []
         if not self._sink.is_open:
             return
         if self.channel_id is not None and self.channel_id not in channels:
@@ -179,31 +199,23 @@ class Follower:
         if self.channel_id is None:
             self._services.signals.live(self, channels)
 
-    def _catch_up_from(self, channels: set[UUID], resumed: Callable[[int, int], None] | None) -> None:
-        self._task = asyncio.create_task(self._catch_up(channels, resumed))
-
-    async def _catch_up(self, channels: set[UUID], resumed: Callable[[int, int], None] | None) -> None:
+    async def _catch_up(self, resumed: Callable[[int, int], None] | None) -> None:
+        log = self._services.log
         try:
             count = 0
-            following = Following(self.user_id, channels, self.channel_id)
             while self._sink.is_open:
                 if not await self._drained():
                     return
-                events = self._services.log.recent(self.sent_position)
-                sent = await self._send_recent(following, events) if events else None
-                if sent is not None:
-                    count += sent
-                elif events is None or events:
-                    following, sent = await self._send_from_log()
-                    count += sent
-                else:
-                    # Nothing is newer than what was sent: from here on without a pause.
+                if self.sent_position >= log.position:
                     if resumed is not None:
                         self._services.metrics.resumes["resumed"] += 1
                         self._services.metrics.backlogs.observe(count)
                         resumed(count, self.sent_position)
-                    self._go_live(following.channels)
+                    self._go_live()
                     return
+                await self._bring_forward()
+                events = log.recent_of(self._stretches(self.sent_position), self.sent_position)
+                count += await (self._send_from_log() if events is None else self._send_recent(events))
         except (psycopg.OperationalError, OSError) as error:
             self.fail("ws.catch_up_failed", error)
         except Exception as error:
@@ -216,31 +228,29 @@ class Follower:
         self._sink.close(CloseCode.TOO_SLOW, "no progress")
         return False
 
-    async def _send_recent(self, following: Following, events: Sequence[Recorded]) -> int | None:
-        """Send what is the client's of a page from memory; None where memory does not hold all of that."""
-        page = events[: self._services.limits.catch_up_page]
-        trial = Following(self.user_id, set(following.channels), self.channel_id)
-        chosen = trial.select(page)
-        if any(isinstance(recorded.event, Skipped) for recorded in chosen):
-            return None
-        following.channels = trial.channels
-        deleted = {recorded.stream_id for recorded in events if isinstance(recorded.event, MessageDeleted)}
-        await self._send(chosen, deleted, self._services.hub.encode)
-        self.sent_position = page[-1].position
-        return len(chosen)
+    async def _send_recent(self, events: Sequence[Recorded]) -> int:
+        """Send these, which are all of the client's through what is known, page by page."""
+        log, limit, through = self._services.log, self._services.limits.catch_up_page, self._known
+        for begin in range(0, len(events), limit):
+            page = events[begin : begin + limit]
+            await self._send(page, log.recently_deleted, self._services.hub.encode)
+            self.sent_position = page[-1].position
+            if begin + limit < len(events) and not await self._drained():
+                return begin + len(page)
+        self.sent_position = through
+        return len(events)
 
-    async def _send_from_log(self) -> tuple[Following, int]:
-        """Send everything from `sent_position` through where the tail is now, page by page, from the log."""
-        limit = self._services.limits.catch_up_page
-        intervals, through = await self._intervals(self.sent_position)
-        count, page = 0, self._read_page(intervals, self.sent_position, through)
+    async def _send_from_log(self) -> int:
+        """Send everything from `sent_position` through what is known, page by page, from the log."""
+        limit, through = self._services.limits.catch_up_page, self._known
+        count, page = 0, self._read_page(self.sent_position)
         try:
             while self._sink.is_open:
                 events, deleted = await page
                 is_last = len(events) < limit
                 if not is_last:
                     # Read while this one is encoded and the client takes it: the most that is held is two pages.
-                    page = self._read_page(intervals, events[-1].position, through)
+                    page = self._read_page(events[-1].position)
                 await self._send(events, deleted, to_frame)
                 count += len(events)
                 self.sent_position = through if is_last else events[-1].position
@@ -249,13 +259,10 @@ class Follower:
         finally:
             page.cancel()
             await asyncio.gather(page, return_exceptions=True)
-        channels = recovery.following_after(intervals, through)
-        return Following(self.user_id, channels, self.channel_id), count
+        return count
 
-    def _read_page(
-        self, intervals: Sequence[Interval], after: int, through: int
-    ) -> asyncio.Task[tuple[list[Recorded], set[UUID]]]:
-        stretches = recovery.stretches(self.user_id, intervals, after, through, channel_id=self.channel_id)
+    def _read_page(self, after: int) -> asyncio.Task[tuple[list[Recorded], set[UUID]]]:
+        stretches = self._stretches(after)
 
         async def read() -> tuple[list[Recorded], set[UUID]]:
             async with self._services.admission.turn(self.user_id):
@@ -263,7 +270,7 @@ class Follower:
 
         return asyncio.create_task(read())
 
-    async def _send(self, events: Sequence[Recorded], deleted: set[UUID], make: Make) -> None:
+    async def _send(self, events: Sequence[Recorded], deleted: Container[UUID], make: Make) -> None:
         self._sink.push_backlog(await encode(self._services, self.user_id, events, deleted, make))
 
 
@@ -285,7 +292,15 @@ async def intervals_after(services: Services, user_id: UUID, after: int) -> tupl
     intervals, position = await reader.intervals(user_id, after)
     if position > log.position:
         await _wait_for_log(log, position)
-    while (newer := log.recent(position)) is None:
+    return await forward(services, user_id, intervals, position)
+
+
+async def forward(
+    services: Services, user_id: UUID, intervals: list[Interval], position: int
+) -> tuple[list[Interval], int]:
+    """Intervals that were true at a position, brought to where the tail is now; and where that is."""
+    log, reader = services.log, services.reader
+    while (newer := log.recent_memberships(user_id, position)) is None:
         through = log.position
         intervals = recovery.fold(user_id, intervals, await reader.membership_events(position, through))
         position = through
@@ -299,7 +314,7 @@ async def _wait_for_log(log: Log, position: int) -> None:
 
 
 async def encode(
-    services: Services, user_id: UUID, events: Sequence[Recorded], deleted: set[UUID], make: Make = to_frame
+    services: Services, user_id: UUID, events: Sequence[Recorded], deleted: Container[UUID], make: Make = to_frame
 ) -> Sequence[Encoded]:
     """The frames of a person's events, with what does not come from the event alone: redaction, and counts of markers.
 

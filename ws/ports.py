@@ -1,6 +1,6 @@
 """What the socket needs of the program, besides `domain.decider.Execute`: reads of the log and of the views, and who it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -53,6 +53,23 @@ class Log(Protocol):
 
     def recent(self, after: int) -> Sequence[Recorded] | None:
         """The events after a position, from memory; None where it does not reach back so far. Some may be `Skipped`."""
+        ...
+
+    def recent_of(self, stretches: Sequence[Stretch], after: int) -> Sequence[Recorded] | None:
+        """The events of these stretches, which begin after a position, merged by position, from memory; None where memory
+        does not hold all of that.
+        """
+        ...
+
+    def recent_memberships(self, user_id: UUID, after: int) -> Sequence[Recorded] | None:
+        """What changed after a position in which channels a person is: their own events of `MEMBERSHIP_TOPICS`, and all
+        deletions of channels, from memory; None where it does not reach back so far.
+        """
+        ...
+
+    @property
+    def recently_deleted(self) -> Container[UUID]:
+        """Messages whose deletion is in memory: all deleted ones among the recent."""
         ...
 
     async def wait_beyond(self, position: int, timeout_s: float) -> bool:

@@ -4,7 +4,7 @@ A follow interval is [join, leave, removal or deletion], ends included. An unbro
 workspace's feed, the person's own feed, and of each channel what lies inside an interval. Resume reads the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -71,27 +71,17 @@ def stretches(
 
 
 class Following:
-    """The channels of one person while events go by. `channel_id`: bound to that channel, and to nothing else."""
+    """The channels of one person while events go by."""
 
-    def __init__(self, user_id: UUID, channels: set[UUID], channel_id: UUID | None = None) -> None:
+    def __init__(self, user_id: UUID, channels: set[UUID]) -> None:
         self.user_id = user_id
-        self.channel_id = channel_id
-        self.channels = channels if channel_id is None else channels & {channel_id}
+        self.channels = channels
 
     def before(self, recorded: Recorded) -> None:
         """Take the effect that an event has before it is delivered: joining comes first."""
         event = recorded.event
-        if (
-            isinstance(event, MemberJoined)
-            and event.user_id == self.user_id
-            and self.channel_id in (None, event.channel_id)
-        ):
+        if isinstance(event, MemberJoined) and event.user_id == self.user_id:
             self.channels.add(event.channel_id)
-
-    def wants(self, recorded: Recorded) -> bool:
-        """Whether the event is the person's to see."""
-        feed_id = recorded.feed_id
-        return feed_id in self.channels or (self.channel_id is None and feed_id in (WORKSPACE_FEED, self.user_id))
 
     def after(self, recorded: Recorded) -> None:
         """Take the effect that an event has after it was delivered: the end is still seen."""
@@ -100,13 +90,3 @@ class Following:
             isinstance(event, MemberLeft | MemberRemoved) and event.user_id == self.user_id
         ):
             self.channels.discard(event.channel_id)
-
-    def select(self, events: Sequence[Recorded]) -> list[Recorded]:
-        """Of these events, in order, those that are the person's; the following moves on over all of them."""
-        chosen = []
-        for recorded in events:
-            self.before(recorded)
-            if self.wants(recorded):
-                chosen.append(recorded)
-            self.after(recorded)
-        return chosen

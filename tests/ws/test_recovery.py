@@ -15,7 +15,10 @@ from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChang
 from domain.message import MessageDeleted
 from domain.reading import MarkedRead
 from domain.user import StatusTextSet
-from ws.recovery import Following, fold, following_after, stretches
+from sermo.recent import Recent
+from ws.hub import Hub
+from ws.recovery import fold, following_after, stretches
+from ws.wire import Encoded
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 PEOPLE = [UUID(int=n) for n in (1, 2, 3)]
@@ -131,17 +134,71 @@ def test_what_is_followed_after_each_event_is_what_the_walk_says(log: list[Recor
         assert following_after(intervals, position) == channels
 
 
+class Listening:
+    """A connection that is live whenever it can be, and notes what it got."""
+
+    def __init__(self, hub: Hub, channel_id: UUID | None) -> None:
+        self._hub = hub
+        self.user_id = ME
+        self.channel_id = channel_id
+        self.positions: list[int] = []
+        self.is_over = False
+
+    def push(self, frame: Encoded, /) -> bool:
+        """See `ws.hub.Live`."""
+        assert frame.position is not None
+        self.positions.append(frame.position)
+        return True
+
+    def fall_behind(self, after: int, channels: set[UUID]) -> None:
+        """It reads the one event, a marker, and is live again."""
+        self.positions.append(after + 1)
+        self._hub.join(self, channels)
+
+    def lose_access(self) -> None:
+        """See `ws.hub.Live`."""
+        self.is_over = True
+
+
 @given(log=logs, data=st.data())
-def test_following_event_by_event_selects_what_the_stretches_hold(log: list[Recorded], data: st.DataObject) -> None:
-    """Live equals resume, from any position on, in pages of any size."""
+def test_live_from_memory_and_from_the_log_are_the_same(log: list[Recorded], data: st.DataObject) -> None:
+    """From any position on, in batches of any size: what the hub delivers, and what the stretches name."""
     after = data.draw(st.integers(0, len(log)))
     size = data.draw(st.integers(1, 10))
-    seen, channels = _walk(log)
-    following = Following(ME, following_after(fold(ME, [], log), after))
-    selected = [
-        recorded.position
-        for start in range(after, len(log), size)
-        for recorded in following.select(log[start : start + size])
-    ]
-    assert selected == [position for position in seen if position > after]
-    assert following.channels == channels[-1]
+    seen, _ = _walk(log)
+    intervals = fold(ME, [], log)
+    hub = Hub()
+    listening = Listening(hub, None)
+    hub.join(listening, following_after(intervals, after))
+    recent = Recent()
+    recent.extend(log[after:])
+    for start in range(after, len(log), size):
+        hub.publish(log[start : start + size])
+    assert listening.positions == [position for position in seen if position > after]
+    found = recent.of((s.feed_id, s.first, s.last) for s in stretches(ME, intervals, after, len(log)))
+    assert found is not None
+    assert [recorded.position for recorded in found] == listening.positions
+    known = recent.memberships(ME, after) if after < len(log) else ()
+    assert set(fold(ME, fold(ME, [], log[:after]), known)) == set(intervals)
+
+
+@given(log=logs, data=st.data())
+def test_bound_to_a_channel_it_is_the_same_for_that_channel_until_it_is_lost(
+    log: list[Recorded], data: st.DataObject
+) -> None:
+    """Nothing else comes, and the end of the membership ends it."""
+    after = data.draw(st.integers(0, len(log)))
+    channel = data.draw(st.sampled_from(CHANNELS))
+    intervals = [i for i in fold(ME, [], log) if i.channel_id == channel and i.joined <= after]
+    current = [i for i in intervals if i.ended is None or i.ended > after]
+    if not current:
+        return
+    hub = Hub()
+    listening = Listening(hub, channel)
+    hub.join(listening, {channel})
+    for recorded in log[after:]:
+        hub.publish([recorded])
+    named = stretches(ME, current, after, len(log), channel_id=channel)
+    wanted = [r.position for r in log for s in named if r.feed_id == s.feed_id and s.first <= r.position <= s.last]
+    assert listening.positions == wanted
+    assert listening.is_over == (current[0].ended is not None)
