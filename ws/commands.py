@@ -1,12 +1,16 @@
 """The commands of one connection, in order: of one channel at most one is under way, its successors wait.
 
-Who asks too much is told `overloaded`; nothing that was accepted is dropped, also when the client goes away.
+Who asks too much is told `overloaded`. What is not done in time is answered `unavailable`: what waits then is not begun any
+more, what is under way is done or not. Nothing else that was accepted is dropped, also when the client goes away.
 """
 
 import asyncio
+import itertools
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -22,10 +26,25 @@ from ws import frames, session
 from ws.codes import CloseCode
 from ws.follower import COME_BACK, Services
 
+T = TypeVar("T")
 logger = structlog.get_logger()
 
+ANSWER_WITHIN_S = 5.0
+"""From a command's frame to its answer, give or take a tick of the node. As long as a command alone may take."""
 MESSAGE_CHANNELS_MAX = 10_000
 """Of so many messages a node remembers the channel, which never changes: about 2 MB."""
+
+
+class _Asked:
+    """A command that is not done yet."""
+
+    __slots__ = ("deadline", "is_answered", "run")
+
+    def __init__(self, run: session.Run) -> None:
+        self.run = run
+        self.deadline = time.monotonic() + ANSWER_WITHIN_S
+        self.is_answered = False
+        """Its time was over before it was done."""
 
 
 class Commands:
@@ -44,7 +63,9 @@ class Commands:
         self._write = write
         self._close = close
         self._log_id = log_id
-        self._lanes: dict[UUID, deque[session.Run]] = {}
+        self._arrived: deque[_Asked] = deque()
+        """Not in a lane yet, since the lane of the first is being looked up."""
+        self._lanes: dict[UUID, deque[_Asked]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._message_lanes: dict[UUID, tuple[UUID, int]] = {}
         """Of a message: the lane of its commands, and how many of them wait or are under way."""
@@ -53,54 +74,126 @@ class Commands:
 
     async def finish(self) -> None:
         """Wait until all that was asked for is done."""
-        if self._tasks:
+        while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def enqueue(self, run: session.Run) -> bool:
+    def enqueue(self, run: session.Run) -> bool:
         """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
         if self.waiting >= self._services.limits.commands_waiting_max:
             self._services.metrics.refused_commands += 1
             refusal = Overloaded(retry_after_ms=1_000)
             self._write(frames.error(refusal, run.ref))
             return False
-        try:
-            lane_id = await self._lane(run.frame)
-        except Refusal as refusal:
-            self._write(frames.error(refusal, run.ref))
-            return True
-        except (psycopg.OperationalError, OSError):
-            self._write(frames.error(Unavailable(retry_after_ms=1_000), run.ref))
-            return True
         self.waiting += 1
-        lane = self._lanes.get(lane_id)
-        if lane is not None:
-            lane.append(run)
+        asked = _Asked(run)
+        lane_id = self._lane(run.frame) if not self._arrived else None
+        if lane_id is not None:
+            self._put(lane_id, asked)
             return True
-        self._lanes[lane_id] = deque((run,))
-        task = asyncio.create_task(self._work(lane_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._arrived.append(asked)
+        if len(self._arrived) == 1:
+            self._begin(self._sort())
         return True
 
-    async def _lane(self, frame: frames.ClientFrame) -> UUID:
-        """The channel that the command is about, which has to be looked up where only a message is named.
+    def expire(self, now: float) -> None:
+        """Answer what is past its time. Called about once a second; costs what waits for too long."""
+        for queue in (self._arrived, *self._lanes.values()):
+            for asked in itertools.takewhile(lambda each: each.deadline <= now, queue):
+                self._tell(asked, self._refused(asked.run, Unavailable(retry_after_ms=1_000)))
+                asked.is_answered = True
 
-        The frames of a connection are read one after the other, so what comes next waits for the look-up too.
-        """
+    def _tell(self, asked: _Asked, answer: bytes) -> None:
+        if not asked.is_answered:
+            self._write(answer)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("ws.command_failed", session_id=self._log_id)
+            self._close(CloseCode.OVERLOADED, COME_BACK)
+
+    async def _try(self, asked: _Asked, step: Callable[[session.Run], Awaitable[T]]) -> T | None:
+        """What the step finds; None where the command ends with it, as its client has been told."""
+        if asked.is_answered:
+            return None
+        try:
+            return await step(asked.run)
+        except Refusal as refusal:
+            self._tell(asked, self._refused(asked.run, refusal))
+        except (psycopg.OperationalError, OSError):
+            self._tell(asked, self._refused(asked.run, Unavailable(retry_after_ms=1_000)))
+        return None
+
+    # Lanes
+
+    def _put(self, lane_id: UUID, asked: _Asked) -> None:
+        lane = self._lanes.get(lane_id)
+        if lane is not None:
+            lane.append(asked)
+            return
+        self._lanes[lane_id] = deque((asked,))
+        self._begin(self._work(lane_id))
+
+    async def _sort(self) -> None:
+        """Put what has arrived into its lanes, in its order, which the look-ups must not change."""
+        while self._arrived:
+            asked = self._arrived[0]
+            lane_id = await self._try(asked, self._find_lane)
+            self._arrived.popleft()
+            if lane_id is not None:
+                self._put(lane_id, asked)
+            else:
+                self.waiting -= 1
+
+    async def _work(self, lane_id: UUID) -> None:
+        lane = self._lanes[lane_id]
+        while lane:
+            asked = lane[0]
+            answer = await self._try(asked, self._answer)
+            lane.popleft()
+            self.waiting -= 1
+            self._leave_message_lane(asked.run.frame)
+            if answer is not None:
+                self._tell(asked, answer)
+        del self._lanes[lane_id]
+
+    def _lane(self, frame: frames.ClientFrame) -> UUID | None:
+        """The channel that the command is about; None where only a message is named, whose channel is not known here."""
         match frame:
             case frames.Message(channel_id, message_id):
                 return self._message_lane(message_id, channel_id)
             case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
-                if message_id in self._message_lanes:
-                    return self._message_lane(message_id, message_id)  # its posting is under way
-                return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
+                known = self._services.message_channels.get(message_id)
+                if known is None and message_id not in self._message_lanes:
+                    return None
+                return self._message_lane(
+                    message_id, known or message_id
+                )  # that of its posting, while that is under way
             case frames.MarkRead(_, None, UUID() as parent_id):
-                return await self._channel_of(parent_id) or parent_id
+                return self._services.message_channels.get(parent_id)
             case frames.MarkRead():
                 return frame.channel_id or self.user_id
             case frames.JoinChannel() | frames.LeaveChannel():
                 return frame.channel_id
         raise AssertionError(f"{type(frame).__name__} is no command")
+
+    async def _find_lane(self, run: session.Run) -> UUID:
+        """Like `_lane`, looked up in the log where need be. Of a message that nobody knows, its id."""
+        lane_id = self._lane(run.frame)
+        if lane_id is not None:
+            return lane_id
+        match run.frame:
+            case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
+                return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
+            case frames.MarkRead(_, None, UUID() as parent_id):
+                return await self._channel_of(parent_id) or parent_id
+        raise AssertionError(f"{type(run.frame).__name__} names its channel")
 
     async def _channel_of(self, message_id: UUID) -> UUID | None:
         known = self._services.message_channels
@@ -123,27 +216,6 @@ class Commands:
             lane_id, waiting = self._message_lanes.pop(frame.message_id)
             if waiting > 1:
                 self._message_lanes[frame.message_id] = (lane_id, waiting - 1)
-
-    async def _work(self, lane_id: UUID) -> None:
-        lane = self._lanes[lane_id]
-        while lane:
-            run = lane[0]
-            try:
-                answer = await self._answer(run)
-            except Refusal as refusal:
-                answer = self._refused(run, refusal)
-            except (psycopg.OperationalError, OSError):
-                answer = frames.error(Unavailable(retry_after_ms=1_000), run.ref)
-            except Exception:
-                logger.exception("ws.command_failed", session_id=self._log_id, frame=type(run.frame).__name__)
-                self._close(CloseCode.OVERLOADED, COME_BACK)
-                return
-            finally:
-                lane.popleft()
-                self.waiting -= 1
-                self._leave_message_lane(run.frame)
-            self._write(answer)
-        del self._lanes[lane_id]
 
     def _refused(self, run: session.Run, refusal: Refusal) -> bytes:
         if not isinstance(run.frame, frames.JoinChannel):

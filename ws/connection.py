@@ -126,7 +126,7 @@ class Connection:
                 await self._signal(effect)
             case session.Run():
                 assert self._commands is not None, "the session lets no command pass before `connect`"
-                if not await self._commands.enqueue(effect):
+                if not self._commands.enqueue(effect):
                     await asyncio.sleep(_OVERLOADED_PAUSE_S)
         # One that floods us without reading our answers is not read either.
         if self._outbox.is_full and not await self._outbox.drained(self._services.limits.no_progress_s):
@@ -264,6 +264,8 @@ class Connection:
         for effect in self._session.tick(now, wall_clock):
             assert isinstance(effect, session.Close)
             self.close(effect.code, effect.reason)
+        if self._commands is not None and self._commands.waiting:
+            self._commands.expire(now)
 
     def heartbeat(self) -> None:
         """Move a quiet client's cursor."""
