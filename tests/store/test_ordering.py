@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import multiprocessing
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 
-from domain.decider import NewEvent
+from domain.decider import NewEvent, Recorded
 from domain.message import MessageDeleted
 from sermo import log
 from sermo.log import Attempt
@@ -21,7 +24,7 @@ INSERT = "select sermo_insert(array[gen_random_uuid()], array[1::int8], array['x
 
 
 async def _is_waiting_for_the_lock(dsn: str, count: int = 1) -> bool:
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+    async with await AsyncConnection.connect(dsn) as connection:
         cursor = await connection.execute(
             "select count(*) from pg_locks l join pg_database d on d.oid = l.database"
             " where locktype = 'advisory' and not granted and datname = current_database()"
@@ -35,7 +38,7 @@ async def test_the_tail_never_shows_a_position_before_the_one_under_it(database:
     """A slow writer holds its append open; another append waits, and nothing is seen until both come in order."""
     async with (
         running_node(database) as node,
-        await psycopg.AsyncConnection.connect(database) as slow,
+        await AsyncConnection.connect(database) as slow,
         await log.connect(database) as fast,
     ):
         await slow.execute(INSERT)
@@ -55,7 +58,7 @@ async def test_a_writer_that_rolls_back_leaves_no_hole(database: str) -> None:
     """Nor does one whose connection dies while it holds the lock."""
     async with running_node(database) as node, await log.connect(database) as other:
         for is_killed in (False, True):
-            slow = await psycopg.AsyncConnection.connect(database)
+            slow = await AsyncConnection.connect(database)
             await slow.execute(INSERT)
             waiting = asyncio.create_task(log.append(other, [attempt(new_id())]))
             await await_until(lambda: _is_waiting_for_the_lock(database), what="the other append waits")
@@ -103,13 +106,80 @@ async def test_a_tail_beside_eight_writer_processes_misses_none_of_20_000_events
         assert list(range(1, 8 * 42 * 60 + 1)) == node.positions
 
 
-async def test_an_event_between_the_read_and_the_wait_arrives_without_another(database: str) -> None:
-    """LISTEN stands before the first read, so no wake-up falls between; nor does one that comes while a read runs."""
+@pytest.fixture
+def _without_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only NOTIFY wakes the tail: the poll that makes sure would bring in time what was missed."""
+    monkeypatch.setattr("sermo.tail.POLL_INTERVAL_S", 60.0)
+
+
+class _Gap:
+    """Something that happens between the tail's next read and its wait."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._read = log.read
+        self._happens: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None
+        monkeypatch.setattr(log, "read", self._wrapped)
+
+    async def _wrapped(self, connection: AsyncConnection[Any], after: int, limit: int) -> list[Recorded]:
+        events = await self._read(connection, after, limit)
+        if (happens := self._happens) is not None:
+            self._happens = None
+            await happens(connection)
+        return events
+
+    def next(self, happens: Callable[[AsyncConnection[Any]], Awaitable[object]]) -> None:
+        """Let this happen, once; it gets the tail's connection."""
+        self._happens = happens
+
+    async def passed(self) -> None:
+        """Until it has."""
+        await await_until(lambda: self._happens is None, what="the tail reads")
+
+
+@pytest.mark.usefixtures("_without_poll")
+@pytest.mark.parametrize("heard_in", ["the wait", "another query"])
+async def test_an_event_between_the_read_and_the_wait_arrives_without_another(
+    database: str, monkeypatch: pytest.MonkeyPatch, heard_in: str
+) -> None:
+    """After the query of the first read, at the start and after a reconnect: LISTEN stood before it, so NOTIFY comes.
+
+    Also where the notification is read by a query, and not by who waits for it.
+    """
+    gap = _Gap(monkeypatch)
     async with await log.connect(database) as other:
-        for expected in range(1, 11):
-            async with running_node(database) as node:
-                await log.append(other, [attempt(new_id())])  # the tail has its cursor and has not waited yet
-                await await_until(lambda n=node, e=expected: n.tail.position >= e, 2, what="the event arrives")
+
+        async def append(connection: AsyncConnection[Any]) -> None:
+            await log.append(other, [attempt(new_id())])
+            if heard_in == "another query":
+                await connection.execute("select 1")
+
+        gap.next(append)
+        async with running_node(database) as node:
+            await node.wait_for(1)
+            for position in range(2, 5):
+                gap.next(append)
+                assert node.tail._connection is not None
+                await other.execute("select pg_terminate_backend(%s, 10000)", [node.tail._connection.info.backend_pid])
+                await node.wait_for(position)
+                await gap.passed()
+            assert node.positions == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("_without_poll")
+async def test_a_tail_whose_connection_is_killed_is_there_again_within_a_second(database: str) -> None:
+    """What is appended meanwhile comes in that time too. The fastest of some counts: the machine may be busy."""
+    async with running_node(database) as node, await log.connect(database) as other:
+        recoveries = []
+        for position in range(1, 7):
+            assert node.tail._connection is not None
+            started = time.monotonic()
+            # In one statement, so that nothing has been heard of the event when the connection ends.
+            kill_and_append = INSERT.replace("select ", "select pg_terminate_backend(%s), ", 1)
+            await other.execute(kill_and_append.encode(), [node.tail._connection.info.backend_pid])
+            await node.wait_for(position)
+            recoveries.append(time.monotonic() - started)
+        assert node.positions == [1, 2, 3, 4, 5, 6]
+        assert min(recoveries) < 1.0, recoveries
 
 
 @pytest.mark.parametrize(
@@ -122,7 +192,7 @@ async def test_an_event_between_the_read_and_the_wait_arrives_without_another(da
 )
 async def test_open_maintenance_holds_up_neither_appends_nor_the_tail(database: str, maintenance: str) -> None:
     """An ANALYZE that is still open, the lock of VACUUM, and a writer that idles in its transaction elsewhere."""
-    async with running_node(database) as node, await psycopg.AsyncConnection.connect(database) as open_one:
+    async with running_node(database) as node, await AsyncConnection.connect(database) as open_one:
         chat = await Chat.begin(node.execute)
         await open_one.execute(maintenance.encode())
         async with asyncio.timeout(3):
@@ -134,10 +204,10 @@ async def test_open_maintenance_holds_up_neither_appends_nor_the_tail(database: 
 
 async def test_an_index_build_that_runs_holds_up_neither_appends_nor_the_tail(database: str) -> None:
     """CREATE INDEX CONCURRENTLY, kept running by an older open transaction that it must wait for."""
-    async with running_node(database) as node, await psycopg.AsyncConnection.connect(database) as old:
+    async with running_node(database) as node, await AsyncConnection.connect(database) as old:
         chat = await Chat.begin(node.execute)
         await old.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-        builder = await psycopg.AsyncConnection.connect(database, autocommit=True)
+        builder = await AsyncConnection.connect(database, autocommit=True)
         await old.execute("select count(*) from stored_events")
         build = asyncio.create_task(
             builder.execute("create index concurrently some_index on stored_events (recorded_at)")
@@ -157,7 +227,7 @@ async def test_an_index_build_that_runs_holds_up_neither_appends_nor_the_tail(da
 
 
 async def _builds_an_index(dsn: str) -> bool:
-    async with await psycopg.AsyncConnection.connect(dsn) as connection:
+    async with await AsyncConnection.connect(dsn) as connection:
         cursor = await connection.execute(
             "select phase from pg_stat_progress_create_index where datname = current_database()"
         )
@@ -182,7 +252,7 @@ async def test_killed_connections_lose_nothing_and_double_nothing(database: str)
             for a, e in ((chat.owner_id, node.execute), (member_id, other.execute))
             for _ in range(4)
         ]
-        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as killer:
+        async with await AsyncConnection.connect(database, autocommit=True) as killer:
             for _ in range(6):
                 before = len(posted)
                 await killer.execute(
