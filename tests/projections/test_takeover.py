@@ -3,18 +3,21 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import httpx
 from psycopg import AsyncConnection
 
+from domain.decider import Recorded
 from projections import threads, timeline, unread
 from projections.rebuild import status
 from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.filled import from_scratch, views_of
 from tests.support.history import History, store
-from tests.support.views import running_group
+from tests.support.servers import ServerProcess
+from tests.support.views import checkpoint, running_group
 from tests.support.wait import await_until
 
 _KILL_THE_OWNER = """
@@ -40,6 +43,54 @@ async def test_no_event_counts_twice_or_never_when_owners_are_killed(database: s
         assert {(row.parked, row.lag) for row in await status(connection)} == {(0, 0)}
         live = view_rows(database)
         assert await from_scratch(connection, database, events) == live
+
+
+async def test_process_that_is_killed_while_it_makes_the_views_is_followed_by_another(database: str) -> None:
+    """`kill -9` of the owner among two real servers, three times, while events come: the other goes on where it was."""
+    events = History(7).run(3_000).log
+    share = len(events) // 3
+    processes = [ServerProcess("--database-url", database) for _ in range(2)]
+    await asyncio.gather(*(process.start() for process in processes))
+    try:
+        async with await log.connect(database) as connection:
+            for begun in range(0, share * 3, share):
+                owner = await await_until(lambda: _owner(processes), timeout_s=30, what="one of them makes the views")
+                await _write(connection, events[begun : begun + 200])
+                await await_until(lambda b=begun: _reaches(connection, b + 100), timeout_s=30, what="it is at work")
+                await _write(connection, events[begun + 200 : begun + 500])
+                await owner.kill()
+                await _write(connection, events[begun + 500 : begun + share])
+                await await_until(
+                    lambda b=begun: _reaches(connection, b + share), timeout_s=30, what="the other goes on"
+                )
+                await owner.start()
+            events = events[: share * 3]
+            assert {(row.parked, row.lag) for row in await status(connection)} == {(0, 0)}
+    finally:
+        for process in processes:
+            await process.stop()
+    live = view_rows(database)
+    async with await log.connect(database) as connection:
+        assert await from_scratch(connection, database, events) == live
+
+
+async def _owner(processes: Sequence[ServerProcess]) -> ServerProcess | None:
+    async with httpx.AsyncClient() as http:
+        for process in processes:
+            if "sermo_views_owner 1.0" in (await http.get(f"{process.url}/metrics")).text:
+                return process
+    return None
+
+
+async def _write(connection: AsyncConnection[Any], events: Sequence[Recorded]) -> None:
+    """A few at a time, so that the views are made of them batch by batch."""
+    for at in range(0, len(events), 10):
+        await store(connection, events[at : at + 10])
+        await connection.execute("select pg_notify(%s, '')", [log.NOTIFY_CHANNEL])
+
+
+async def _reaches(connection: AsyncConnection[Any], position: int) -> bool:
+    return (await checkpoint(connection) or 0) >= position
 
 
 async def test_readers_of_several_views_see_no_error_while_generations_are_switched(database: str) -> None:
