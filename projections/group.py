@@ -1,4 +1,8 @@
-"""The core group: views that answer together, so they share one runner, one transaction a batch and one checkpoint."""
+"""The core group: views that answer together, so they share one runner, one transaction a batch and one checkpoint.
+
+A program names its views in its versions. `projections.core_group` says which set of them the checkpoint moves; only a
+program that names this very set may apply, and a rebuild by another one hands the checkpoint over to its own.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -6,7 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from projections import channels, memberships, people, threads, timeline, unread
-from projections.projection import GROUP, View, ensure_checkpoint, schema_of
+from projections.projection import GROUP, View, ensure_checkpoint, hand_over, lock_checkpoint, schema_of, schemas_of
 
 VIEWS: tuple[View, ...] = (people, channels, memberships, timeline, threads, unread)
 
@@ -14,7 +18,11 @@ SETUP_LOCK = 6016522
 
 
 class NotBuilt(RuntimeError):
-    """The program names a view, or a version of one, that has no rows yet."""
+    """The program names a view, or a version of one, that has no rows yet, or none that go on."""
+
+
+class Superseded(NotBuilt):
+    """The group has moved on to the views of another program: those of this one stand still."""
 
 
 async def ensure_views(
@@ -22,33 +30,84 @@ async def ensure_views(
 ) -> int:
     """Make the group where there is none yet, and return its checkpoint. Several nodes may do it at once.
 
-    Raises `NotBuilt` where the group has gone on without one of the views, unless that is among `may_lack`.
+    Raises `NotBuilt` where the group has gone on with another set of views, unless all that this one has beyond it is
+    among `may_lack`; `Superseded` where it was with this one before.
     """
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-        cursor = await connection.execute("select nspname from pg_namespace")
-        there = {row[0] for row in await cursor.fetchall()}
-        if "projections" not in there:
-            await connection.execute(_PARKING, prepare=False)
+        await _ensure_tables(connection)
         checkpoint = await ensure_checkpoint(connection, GROUP)
-        missing = [view for view in views if schema_of(view) not in there]
-        if checkpoint == 0:
-            for view in missing:
-                await connection.execute(f"create schema {schema_of(view)}")
-                await connection.execute(view.tables(schema_of(view)), prepare=False)
-        elif unbuilt := [view.name for view in missing if view not in may_lack]:
-            # A new view, or a new version of one: empty tables would pass for all there is.
-            raise NotBuilt(f"not built yet: {', '.join(unbuilt)}. Run `sermo projections rebuild NAME` for each")
-        return checkpoint
+        serving = await serving_schemas(connection)
+        wanted, there = schemas_of(views), await _schemas(connection)
+        if checkpoint == 0 and (serving != wanted or not there.issuperset(wanted)):
+            # Nothing was applied yet; once the row is locked, nothing is.
+            checkpoint = await lock_checkpoint(connection)
+            if checkpoint == 0:
+                await _begin(connection, [view for view in views if schema_of(view) not in there])
+                if serving != wanted:
+                    await hand_over(connection, wanted)
+                return 0
+        # A new view, or a new version of one: empty tables would pass for all there is, and old rows for new ones.
+        unbuilt = [view for view in views if schema_of(view) not in there or schema_of(view) not in serving]
+        if (serving == wanted and not unbuilt) or (may_lack and all(view in may_lack for view in unbuilt)):
+            return checkpoint
+        if (stopped_at := await _stopped_at(connection, wanted)) is not None:
+            raise Superseded(
+                f"the views moved on at {stopped_at}, by a rebuild with another version of Sermo, to"
+                f" {', '.join(serving)}. Stop this one; to go back, run `sermo projections rebuild core` with it"
+            )
+        names = ", ".join(view.name for view in unbuilt) or f"the group without what else is in {', '.join(serving)}"
+        target = unbuilt[0].name if len(unbuilt) == 1 else GROUP
+        raise NotBuilt(f"not built yet: {names}. Run `sermo projections rebuild {target}` with this version of Sermo")
 
 
-_PARKING = """
-    create schema projections;
+async def serving_schemas(connection: AsyncConnection[Any]) -> list[str]:
+    """The schemas that the group's checkpoint moves, sorted."""
+    cursor = await connection.execute("select schemas from projections.core_group where stopped_at is null")
+    row = await cursor.fetchone()
+    return list(row[0]) if row is not None else []
+
+
+async def _begin(connection: AsyncConnection[Any], views: Sequence[View]) -> None:
+    for view in views:
+        await connection.execute(f"create schema {schema_of(view)}")
+        await connection.execute(view.tables(schema_of(view)), prepare=False)
+
+
+async def _schemas(connection: AsyncConnection[Any]) -> set[str]:
+    cursor = await connection.execute("select nspname from pg_namespace")
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def _stopped_at(connection: AsyncConnection[Any], schemas: Sequence[str]) -> int | None:
+    cursor = await connection.execute(
+        "select stopped_at from projections.core_group where schemas = %s", [list(schemas)]
+    )
+    row = await cursor.fetchone()
+    return row[0] if row is not None else None
+
+
+async def _ensure_tables(connection: AsyncConnection[Any]) -> None:
+    cursor = await connection.execute("select to_regclass('projections.core_group') is null")
+    if await cursor.fetchone() == (True,):
+        await connection.execute(_TABLES, prepare=False)
+
+
+_TABLES = """
+    create schema if not exists projections;
     -- Events that a view could not apply, and all later ones of their feeds, in wait for a repair and a rebuild.
-    create table projections.parked_events (
+    create table if not exists projections.parked_events (
         position bigint primary key, feed_id uuid, error text not null, at timestamptz not null default clock_timestamp()
     );
-    create table projections.held_feeds (
+    create table if not exists projections.held_feeds (
         feed_id uuid primary key, since bigint not null, at timestamptz not null default clock_timestamp()
     );
+    -- The sets of schemas (sorted) that the group's checkpoint moves or moved. One of them goes on; where the others
+    -- stopped, they stand still.
+    create table projections.core_group (schemas text[] primary key, stopped_at bigint);
+    create unique index on projections.core_group ((true)) where stopped_at is null;
+    -- A group that is older than this table has the first version of each view.
+    insert into projections.core_group (schemas)
+        select '{channels_v1,memberships_v1,people_v1,threads_v1,timeline_v1,unread_v1}' from notification_tracking
+        where application_name = 'core' and notification_id > 0;
 """

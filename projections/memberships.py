@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from domain.channel import ChannelDeleted
 from domain.decider import Recorded
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChanged
-from projections.projection import POSITION, Write, may_see
+from projections.projection import Write, may_see, position_of
 
 name = "memberships"
 version = 1
@@ -185,7 +185,7 @@ async def intervals(connection: AsyncConnection[Any], user_id: UUID, after: int)
     Two ranges of indexes by person: the current ones, and those that ended after.
     """
     cursor = await connection.execute(
-        f"select at.position, m.* from (select {POSITION} as position) as at left join ("
+        f"select at.position, m.* from (select {position_of('memberships_v1')} as position) as at left join ("
         " select channel_id, joined_position, left_position from memberships_v1.memberships"
         " where user_id = %(me)b and left_position is null"
         " union all select channel_id, joined_position, left_position from memberships_v1.memberships"
@@ -205,7 +205,7 @@ async def current_channels(
     A range of the index of current memberships for each person.
     """
     cursor = await connection.execute(
-        f"select at.position, m.* from (select {POSITION} as position) as at left join (select mine.*"
+        f"select at.position, m.* from (select {position_of('memberships_v1')} as position) as at left join (select mine.*"
         " from unnest(%b::uuid[]) as who(id) cross join lateral (select user_id, channel_id"
         " from memberships_v1.memberships where user_id = who.id and left_position is null) as mine) as m on true",
         [list(user_ids)],

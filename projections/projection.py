@@ -1,6 +1,6 @@
 """What a view is, and how a batch of events becomes rows: folded in memory, written set by set, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection
@@ -34,8 +34,13 @@ def schema_of(view: View) -> str:
     return f"{view.name}_v{view.version}"
 
 
+def schemas_of(views: Iterable[View]) -> list[str]:
+    """The schemas of these views, sorted: how `projections.core_group` names a set of them."""
+    return sorted(map(schema_of, views))
+
+
 class Fenced(Exception):
-    """Somebody else moved the checkpoint: this owner is one no longer."""
+    """Somebody else moved the checkpoint, or it moves other views now: this owner is one no longer."""
 
 
 class Hole(Exception):
@@ -51,8 +56,9 @@ async def apply_batch(
 ) -> None:
     """Apply the events after `expected` to these views in their schemas, and move the checkpoint over all of them.
 
-    One transaction (a savepoint inside one). Raises `Fenced`, `Hole`, or whatever a fold or a statement raises; then
-    nothing was written.
+    The group's checkpoint moves for the views that it belongs to, all of them together, and for no others. One
+    transaction (a savepoint inside one). Raises `Fenced`, `Hole`, or whatever a fold or a statement raises; then nothing
+    was written.
     """
     if not batch or any(recorded.position != place for place, recorded in enumerate(batch, expected + 1)):
         raise Hole(f"the batch after {expected} is not dense: it begins at {batch[0].position if batch else 'nothing'}")
@@ -62,14 +68,19 @@ async def apply_batch(
     writes = [write for view, schema in views for write in view.fold(schema, batch)]
     # No pipeline: with megabytes of parameters psycopg's stood still, both sides waiting (3.3.9, batches of 5,000).
     async with connection.transaction():
-        moved = await connection.execute(
-            "update notification_tracking set notification_id = %b where application_name = %b and notification_id = %b",
-            [batch[-1].position, checkpoint, expected],
-        )
+        if checkpoint == GROUP:
+            schemas = sorted(schema for _, schema in views)
+            moved = await connection.execute(_MOVE_GROUP, [batch[-1].position, checkpoint, expected, schemas])
+        else:
+            moved = await connection.execute(_MOVE, [batch[-1].position, checkpoint, expected])
         if moved.rowcount != 1:
-            raise Fenced(f"the checkpoint {checkpoint} is not at {expected} any more")
+            raise Fenced(f"the checkpoint {checkpoint} is not at {expected} any more, or moves other views")
         for statement, parameters in writes:
             await connection.execute(statement, parameters)
+
+
+_MOVE = "update notification_tracking set notification_id = %b where application_name = %b and notification_id = %b"
+_MOVE_GROUP = f"{_MOVE} and exists (select from projections.core_group where schemas = %b and stopped_at is null)"
 
 
 async def prepare_writer(connection: AsyncConnection[Any]) -> None:
@@ -83,13 +94,32 @@ async def prepare_writer(connection: AsyncConnection[Any]) -> None:
 
 
 async def lock_checkpoint(connection: AsyncConnection[Any]) -> int:
-    """The group's checkpoint, which stands until the transaction ends."""
+    """The group's checkpoint, which stands until the transaction ends. Raises `Fenced` when it was handed over meanwhile."""
     cursor = await connection.execute(
         "select notification_id from notification_tracking where application_name = %s for update", [GROUP]
     )
     row = await cursor.fetchone()
-    assert row is not None, "the group has a checkpoint"
+    if row is None:
+        raise Fenced(f"the checkpoint {GROUP} was handed over")
     return int(row[0])
+
+
+async def hand_over(connection: AsyncConnection[Any], schemas: Sequence[str]) -> None:
+    """Let the group's checkpoint move these schemas from now on (sorted), and no others, in the caller's transaction.
+
+    The caller sees to it that they have all that the checkpoint says, while it stands. Whoever moved it before is fenced.
+    """
+    position = await lock_checkpoint(connection)
+    await connection.execute("update projections.core_group set stopped_at = %s where stopped_at is null", [position])
+    await connection.execute(
+        "insert into projections.core_group (schemas) values (%s)"
+        " on conflict (schemas) do update set stopped_at = null",
+        [list(schemas)],
+    )
+    # A former owner may be waiting for the row with its next batch, and has looked at `core_group` before it waited. It
+    # must not find the row that it waits for: a new one takes its place.
+    await connection.execute("delete from notification_tracking where application_name = %s", [GROUP])
+    await connection.execute("insert into notification_tracking values (%s, %s)", [GROUP, position])
 
 
 async def ensure_checkpoint(connection: AsyncConnection[Any], name: str) -> int:
@@ -106,8 +136,16 @@ async def ensure_checkpoint(connection: AsyncConnection[Any], name: str) -> int:
     return int(row[0])
 
 
-POSITION = f"(select notification_id from notification_tracking where application_name = '{GROUP}')"
-"""In a query: the position at which it is true. A statement sees one snapshot, so rows and checkpoint agree."""
+def position_of(*schemas: str) -> str:
+    """In a query: the position at which it is true, for the schemas that it reads; null where they never had one together.
+
+    A statement sees one snapshot, so rows and checkpoint agree. Where a newer version has taken a schema's place, its rows
+    stand still, and so does this: the last set that had all of these schemas says where.
+    """
+    return (
+        "(select max(coalesce(g.stopped_at, at.notification_id)) from projections.core_group g, notification_tracking at"
+        f" where at.application_name = '{GROUP}' and g.schemas @> '{{{','.join(schemas)}}}')"
+    )
 
 
 def may_see(channel: str, person: str) -> str:

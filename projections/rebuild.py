@@ -4,6 +4,9 @@ A new generation grows in a schema beside the old one, with a checkpoint of its 
 checkpoint is held for a moment, what is left is applied, and the new schema takes the old one's name. Readers see either
 at an equal position, never wait, and never move backwards. The appends are not touched. An interrupted rebuild goes on
 from its checkpoint.
+
+A rebuild by a program that names other views, or other versions, than the group has so far hands the group over to these:
+the nodes that run the old program stand still from then on, and say so.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,15 +17,17 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections.group import VIEWS, ensure_views
+from projections.group import VIEWS, ensure_views, serving_schemas
 from projections.projection import (
     GROUP,
     View,
     apply_batch,
     ensure_checkpoint,
+    hand_over,
     lock_checkpoint,
     prepare_writer,
     schema_of,
+    schemas_of,
 )
 
 Progress = Callable[[int, int], None]
@@ -80,7 +85,7 @@ async def rebuild(
         row = await cursor.fetchone()
         if not row or not row[0]:
             raise RebuildError("another rebuild is under way: wait for it, or stop it and begin again")
-        await ensure_views(connection, may_lack=views)
+        await ensure_views(connection, VIEWS, may_lack=views)
         await _check_nothing_held(connection, views)
         for view in views:
             await _prepare(connection, view)
@@ -196,12 +201,18 @@ async def _switch(
     Renaming locks no table, so it waits for no reader, and readers that hold some tables never wait for us in a circle.
     A statement that is under way keeps the old tables; until it has ended the group stands still, so that what it reads
     is true at the position that it tells.
+
+    A set of views that is another than the group's takes its place at the end. If that is not reached, the old set goes
+    on as if nothing had been, and the rebuild has to be run again.
     """
     async with await connect() as holding:
         await holding.execute("set idle_in_transaction_session_timeout = 0")
         async with holding.transaction():
             # From here the group's runner waits with its batch.
             goal = await lock_checkpoint(holding)
+            wanted, serving = schemas_of(VIEWS), await serving_schemas(holding)
+            if lacking := set(wanted).difference(serving, map(schema_of, views)):
+                raise RebuildError(f"the group does not have {', '.join(sorted(lacking))} any more: begin again")
             await _check_nothing_held(connection, views)
             await _finish(connection, read, views, goal)
             async with connection.transaction():
@@ -212,6 +223,8 @@ async def _switch(
                     await connection.execute("delete from projections.parked_events")
                     await connection.execute("delete from projections.held_feeds")
             all_gone = await _drop_old(connection, views)
+            if serving != wanted:
+                await hand_over(holding, wanted)
     for _ in range(DROP_TRIES):
         if all_gone:
             return

@@ -4,7 +4,9 @@ One owner a database, by a session lock that only saves work; the checkpoint's c
 harmless. The others follow the checkpoint while somebody waits for it.
 
 An event that cannot be applied is tried again, found by halving its batch, parked with its error, and with it every later
-event of its feed; the other feeds go on. `sermo projections status` and the log say so.
+event of its feed; the other feeds go on. `sermo projections status`, the log, readiness and the reads of what is held say so.
+
+Where the group has moved on to the views of another program, this one applies nothing more and its views stand still.
 """
 
 import asyncio
@@ -19,7 +21,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded, Unknown
-from projections.group import VIEWS, ensure_views
+from projections.group import VIEWS, NotBuilt, Superseded, ensure_views
 from projections.projection import (
     GROUP,
     Fenced,
@@ -29,6 +31,7 @@ from projections.projection import (
     lock_checkpoint,
     prepare_writer,
     schema_of,
+    schemas_of,
 )
 
 logger = structlog.get_logger()
@@ -45,6 +48,10 @@ GATHER_S = 0.02
 """How far the views may be behind when nobody asked for more. At 4,000 posts/s a batch is then 80 events, not 20."""
 OWNERSHIP_INTERVAL_S = 1.0
 TRIES = 3
+PARKED_COUNTED_MAX = 1_000
+"""More are told as so many: the number is looked up as often as the checkpoint. `sermo projections status` counts all."""
+HELD_KNOWN_MAX = 1_000
+"""Where more feeds are held, a node that does not own the views takes all for held."""
 
 
 class GroupRunner:
@@ -64,12 +71,27 @@ class GroupRunner:
         self._views = [(view, schema_of(view)) for view in views]
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._has_waiters = asyncio.Event()
-        self._held: set[UUID] = set()
+        self._held: frozenset[UUID] = frozenset()
         self.position = 0
         """The checkpoint, as known here: the views are at least so far."""
         self.is_owner = False
+        self.serves = False
+        """Whether the group makes the views that this program names, as far as is known."""
         self.last_progress = time.monotonic()
         self.parked = 0
+        """Events that could not be applied, with those held behind them; at most `PARKED_COUNTED_MAX`."""
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether any feed is held."""
+        return bool(self._held)
+
+    def holds(self, feed_id: UUID) -> bool:
+        """Whether events of this feed wait behind one that could not be applied: what is read of it lacks them.
+
+        Known here no later than the positions at which it is so.
+        """
+        return feed_id in self._held or len(self._held) > HELD_KNOWN_MAX
 
     async def wait_for(self, position: int, timeout_s: float) -> bool:
         """Wait until the views are at `position`; False when the time is over first."""
@@ -92,14 +114,23 @@ class GroupRunner:
     async def run(self) -> None:
         """Run until cancelled; a lost connection is made again with back-off."""
         delay_s = 0.05
+        told = ""
         while True:
             began = time.monotonic()
             try:
                 connection = await self._connect()
                 async with connection:
                     await prepare_writer(connection)
-                    self._publish(await ensure_views(connection, [view for view, _ in self._views]))
+                    await ensure_views(connection, [view for view, _ in self._views])
+                    told = ""
                     await self._own(connection)
+            except NotBuilt as error:
+                self.serves = False
+                if str(error) != told:  # else the same every second, for as long as a deploy takes
+                    told = str(error)
+                    logger.warning(
+                        "views.superseded" if isinstance(error, Superseded) else "views.not_built", error=told
+                    )
             except Fenced as error:
                 logger.warning("views.fenced", error=str(error))
             except (
@@ -119,9 +150,9 @@ class GroupRunner:
     async def _own(self, connection: AsyncConnection[Any]) -> None:
         while not await _try_lock(connection):
             await self._follow(connection, OWNERSHIP_INTERVAL_S)
+        position = await self._look(connection)
         self.is_owner = True
-        await self._learn_held(connection)
-        position = await _checkpoint(connection)
+        is_idle = False
         ahead: asyncio.Task[Sequence[Recorded]] | None = None
         try:
             while True:
@@ -129,8 +160,13 @@ class GroupRunner:
                 batch = await (ahead or self._read(position, BATCH_EVENTS))
                 ahead = None
                 if not batch:
+                    if is_idle:
+                        # Nothing to do for a whole wait: are these still the group's views, and is anything still held?
+                        position = await self._look(connection)
                     await self._wait(position)
+                    is_idle = True
                     continue
+                is_idle = False
                 if len(batch) == BATCH_EVENTS:
                     # Far behind: the next batch is read and decoded while the database works on this one.
                     ahead = asyncio.ensure_future(self._read(batch[-1].position, BATCH_EVENTS))
@@ -157,7 +193,7 @@ class GroupRunner:
         """Know how far another owner is: often while somebody waits, else now and then."""
         end = time.monotonic() + for_s
         while (left_s := end - time.monotonic()) > 0:
-            self._publish(await _checkpoint(connection))
+            await self._look(connection, HELD_KNOWN_MAX + 1)
             if self._waiters:
                 await asyncio.sleep(FOLLOW_INTERVAL_S)
                 continue
@@ -167,6 +203,23 @@ class GroupRunner:
                     await self._has_waiters.wait()
             except TimeoutError:
                 return
+
+    async def _look(self, connection: AsyncConnection[Any], held_limit: int | None = None) -> int:
+        """Learn the checkpoint and what is held, as of one moment, and tell who waits; the checkpoint.
+
+        Raises `Fenced` where the group makes other views now.
+        """
+        cursor = await connection.execute(
+            _LOOK, [schemas_of(view for view, _ in self._views), PARKED_COUNTED_MAX, held_limit, GROUP]
+        )
+        row = await cursor.fetchone()
+        position, serves, parked, held = row if row is not None else (0, False, 0, [])
+        if not serves:
+            raise Fenced("the group makes other views now")
+        self.serves = True
+        self.parked, self._held = parked, frozenset(held)
+        self._publish(position)
+        return int(position)
 
     def _publish(self, position: int) -> None:
         if position > self.position:
@@ -197,19 +250,19 @@ class GroupRunner:
                 await asyncio.sleep(0.05 * 2**attempt)
 
     async def _apply_once(self, connection: AsyncConnection[Any], batch: Sequence[Recorded], expected: int) -> None:
-        if not self._held:
+        if not self.parked:
             await apply_batch(connection, self._views, GROUP, batch, expected)
             return
         async with connection.transaction():
             # A rebuild of the group releases what is held, and has the checkpoint's row while it does so.
             await lock_checkpoint(connection)
-            await self._learn_held(connection)
+            await self._look(connection)
             held = [recorded for recorded in batch if recorded.feed_id in self._held]
             await _insert_parked(connection, held, "its feed is held")
             # They pass as unknown, so that the checkpoint moves over them.
             passing = [_hidden(recorded) if recorded.feed_id in self._held else recorded for recorded in batch]
             await apply_batch(connection, self._views, GROUP, passing, expected)
-        self.parked += len(held)
+        self.parked = min(self.parked + len(held), PARKED_COUNTED_MAX)
 
     async def _park(
         self, connection: AsyncConnection[Any], recorded: Recorded, expected: int, error: Exception
@@ -225,16 +278,8 @@ class GroupRunner:
                 )
             await apply_batch(connection, self._views, GROUP, [_hidden(recorded)], expected)
         if recorded.feed_id is not None:
-            self._held.add(recorded.feed_id)
-        self.parked += 1
-
-    async def _learn_held(self, connection: AsyncConnection[Any]) -> None:
-        cursor = await connection.execute(
-            "select null, count(*) from projections.parked_events union all select feed_id, 0 from projections.held_feeds"
-        )
-        rows = await cursor.fetchall()
-        self._held = {feed_id for feed_id, _ in rows if feed_id is not None}
-        self.parked = sum(count for _, count in rows)
+            self._held |= {recorded.feed_id}
+        self.parked = min(self.parked + 1, PARKED_COUNTED_MAX)
 
 
 def _may_be_poison(error: Exception) -> bool:
@@ -280,9 +325,10 @@ async def _try_lock(connection: AsyncConnection[Any]) -> bool:
     return bool(row and row[0])
 
 
-async def _checkpoint(connection: AsyncConnection[Any]) -> int:
-    cursor = await connection.execute(
-        "select notification_id from notification_tracking where application_name = %s", [GROUP]
-    )
-    row = await cursor.fetchone()
-    return int(row[0]) if row is not None else 0
+# The checkpoint's row by key; the others have a row or none, but for what is parked.
+_LOOK = """
+    select t.notification_id, exists (select from projections.core_group where schemas = %b and stopped_at is null),
+        (select count(*) from (select from projections.parked_events limit %b) as p),
+        array(select h.feed_id from projections.held_feeds h limit %b)
+    from notification_tracking t where t.application_name = %b
+"""

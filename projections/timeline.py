@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from domain.decider import Recorded
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from projections.columns import Bools, Int8s, Moments, Texts, Uuids
-from projections.projection import POSITION, Write, may_see
+from projections.projection import Write, may_see, position_of
 
 name = "timeline"
 version = 1
@@ -228,6 +228,7 @@ def _window(where: str) -> str:
 _ON_PAGE = "t.channel_id = %(target)b and (t.parent_id is null or t.also_to_channel)"
 _IN_THREAD = "t.parent_id = %(target)b"
 _LAST = 2**62
+_POSITION = position_of("channels_v1", "memberships_v1", "timeline_v1")
 
 
 async def read_window(
@@ -258,7 +259,7 @@ async def read_window(
         else "%(target)b"
     )
     cursor = await connection.execute(
-        f"select seen.position, seen.yes, {COLUMNS} from (select {POSITION} as position,"
+        f"select seen.position, seen.yes, {COLUMNS} from (select {_POSITION} as position,"
         f" {may_see(channel, '%(me)b')} as yes) as seen left join lateral ({_window(where)}) as t on seen.yes"
         " order by t.seq",
         {"target": target, "me": for_user, "pivot": pivot, "older": older + 1, "newer": newer + 1},

@@ -24,7 +24,7 @@ from domain.reading import MarkedRead
 from projections import channels, timeline
 from projections.channels import ChannelRow
 from projections.columns import Int8s, Uuids
-from projections.projection import POSITION, Write
+from projections.projection import Write, position_of
 from projections.timeline import MessageRow
 
 name = "unread"
@@ -272,13 +272,17 @@ _MENTIONS = f"""
     ) as n
 """
 
+_COUNTED = ("memberships_v1", "threads_v1", "timeline_v1", "unread_v1")
+_COUNTS_POSITION = position_of(*_COUNTED)
+_MINE_POSITION = position_of("channels_v1", *_COUNTED)
+
 
 async def _counts(
     connection: AsyncConnection[Any], user_id: UUID, cap: int, channel_ids: Sequence[UUID] | None
 ) -> Counts:
     only = "" if channel_ids is None else "and m.channel_id = any(%(channels)b)"
     cursor = await connection.execute(
-        f"select at.position, c.* from (select {POSITION} as position) as at left join ("
+        f"select at.position, c.* from (select {_COUNTS_POSITION} as position) as at left join ("
         f" select m.channel_id, u.unread_count, u.unread_capped, n.mention_count from {_MINE} {_UNREAD} {_MENTIONS}"
         f" where m.user_id = %(me)b and m.left_position is null {only}) as c on true",
         {"me": user_id, "cap": cap, "scanned": cap * SCANNED_PER_COUNTED, "channels": list(channel_ids or ())},
@@ -306,11 +310,11 @@ async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChan
     The current memberships by index, then for each channel a bounded look into the indexes that the parts name.
     """
     cursor = await connection.execute(
-        f"select at.position, x.* from (select {POSITION} as position) as at left join ("
+        f"select at.position, x.* from (select {_MINE_POSITION} as position) as at left join ("
         f" select {channels.COLUMNS}, m.role, k.level, u.unread_count, u.unread_capped, n.mention_count, k.read_seq,"
         # The head of the feed at the checkpoint, from the log's own index.
         f" coalesce((select e.feed_seq from stored_events e where e.feed_id = m.channel_id"
-        f" and e.notification_id <= {POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
+        f" and e.notification_id <= {_MINE_POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
         f" from {_MINE} join channels_v1.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
         " left join lateral (select t.* from timeline_v1.messages t where t.channel_id = m.channel_id"
         " and (t.parent_id is null or t.also_to_channel) and t.deleted_at is null order by t.seq desc limit 1) as t on true"

@@ -85,6 +85,7 @@ class Node:
         self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
         self._views_behind_since: float | None = None
+        self._views_have_caught_up = False
 
     async def connect(self) -> AsyncConnection[Any]:
         """A connection of its own for a part that keeps one."""
@@ -121,9 +122,13 @@ class Node:
             return await log.message_channel(connection, message_id)
 
     async def ready(self) -> Readiness:
-        """Whether this node should get traffic: the database answers, and the views are not far behind. Takes 3 s at most."""
+        """Whether this node should get traffic: the database answers, and the views have caught up and are not far behind.
+
+        Views that stand still, since the group has moved on to those of another program, are behind at any position.
+        Takes 3 s at most.
+        """
         now = time.monotonic()
-        caught_up = await self.views.wait_for(self.tail.position, 0.0)
+        caught_up = await self._views_catch_up(0.0)
         if caught_up:
             self._views_behind_since = None
         elif self._views_behind_since is None:
@@ -131,7 +136,8 @@ class Node:
         lag_s = now - self._views_behind_since if self._views_behind_since is not None else 0.0
         # Only looking tells how long the views have been behind; a first look gives them a moment.
         if not caught_up and lag_s == 0.0:
-            caught_up = await self.views.wait_for(self.tail.position, 1.0)
+            caught_up = await self._views_catch_up(1.0)
+        self._views_have_caught_up |= caught_up
         try:
             async with self.pool.connection(READY_ANSWER_S) as connection:
                 await connection.execute("select 1")
@@ -139,11 +145,14 @@ class Node:
         except psycopg.Error:
             database = False
         return Readiness(
-            ready=database and lag_s <= READY_LAG_S,
+            ready=database and self._views_have_caught_up and lag_s <= READY_LAG_S,
             database=database,
             views_lag_s=round(lag_s, 3),
             position=self.tail.position,
         )
+
+    async def _views_catch_up(self, timeout_s: float) -> bool:
+        return await self.views.wait_for(self.tail.position, timeout_s) and self.views.serves
 
     def api_services(self) -> ApiServices:
         """What the HTTP side is given."""
@@ -184,6 +193,7 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
             # Before the first request reads them. What has to be built first is the runner's to tell.
             with suppress(NotBuilt):
                 await ensure_views(connection)
+                node.views.serves = True
         await node.tail.start()
         parts = {
             "tail": node.tail.run(),

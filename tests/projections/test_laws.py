@@ -10,12 +10,15 @@ import pytest
 
 from domain.decider import Recorded, Unknown
 from projections.group import VIEWS, ensure_views
-from projections.projection import GROUP, Fenced, Hole, View, Write, apply_batch, schema_of
+from projections.projection import GROUP, Fenced, Hole, View, Write, apply_batch, ensure_checkpoint, schema_of
 from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.history import History, store
 from tests.support.views import SCHEMAS, apply, batches, checkpoint, running_group
 from tests.support.wait import await_until
+
+ALONE = "alone"
+"""A checkpoint for one view by itself."""
 
 every_view = pytest.mark.parametrize("view", VIEWS, ids=[view.name for view in VIEWS])
 
@@ -42,10 +45,12 @@ async def test_a_batch_that_was_applied_is_refused_and_changes_nothing(database:
         await store(connection, events)
         await apply(connection, [events])
         before = view_rows(database)
+        await ensure_checkpoint(connection, ALONE)
+        await apply_batch(connection, [], ALONE, events, 0)
         with pytest.raises(Fenced):
-            await apply_batch(connection, [(view, schema_of(view))], GROUP, events, 0)
+            await apply_batch(connection, [(view, schema_of(view))], ALONE, events, 0)
         assert view_rows(database) == before
-        assert await checkpoint(connection) == len(events)
+        assert await checkpoint(connection, ALONE) == len(events)
 
 
 @every_view
@@ -55,11 +60,12 @@ async def test_rows_and_checkpoint_are_written_together_or_not_at_all(database: 
     async with await log.connect(database) as connection:
         await store(connection, events)
         await ensure_views(connection)
+        await ensure_checkpoint(connection, ALONE)
         before = view_rows(database)
         with pytest.raises(psycopg.errors.DivisionByZero):
-            await apply_batch(connection, [(view, schema_of(view)), (Broken(), "broken_v1")], GROUP, events, 0)
+            await apply_batch(connection, [(view, schema_of(view)), (Broken(), "broken_v1")], ALONE, events, 0)
         assert view_rows(database) == before
-        assert await checkpoint(connection) == 0
+        assert await checkpoint(connection, ALONE) == 0
 
 
 async def test_a_batch_that_does_not_follow_on_the_checkpoint_is_refused(database: str) -> None:

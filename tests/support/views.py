@@ -3,12 +3,15 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
+from projections import rebuild as rebuilding
 from projections.group import VIEWS, ensure_views
 from projections.projection import GROUP, View, apply_batch, schema_of
 from projections.runner import GroupRunner
@@ -40,6 +43,23 @@ async def checkpoint(connection: AsyncConnection[Any], name: str = GROUP) -> int
     )
     row = await cursor.fetchone()
     return int(row[0]) if row is not None else None
+
+
+def newer(*names: str) -> tuple[View, ...]:
+    """The views of a program that has another version of these."""
+    return tuple(_bumped(view) if view.name in names else view for view in VIEWS)
+
+
+def _bumped(view: View) -> Any:
+    return SimpleNamespace(name=view.name, version=view.version + 1, tables=view.tables, fold=view.fold)
+
+
+@contextmanager
+def program(views: Sequence[View]) -> Iterator[None]:
+    """Rebuild as the program does that has these views."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rebuilding, "VIEWS", views)
+        yield
 
 
 class Group:
