@@ -288,9 +288,10 @@ async def read_feeds(
         "with page as (select p.notification_id from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last)"
         f" cross join lateral (select notification_id from stored_events where {_IN_RANGE}"
         "  order by feed_id, notification_id limit %b) as p order by 1 limit %b)"
-        f" select e.*, case when e.topic = any(%b) then exists (select from stored_events later"
+        # Not `exists`: the planner may make a hash of it, and read all of the log for that.
+        f" select e.*, case when e.topic = any(%b) then (select true from stored_events later"
         "  where later.originator_id = e.originator_id and later.originator_version > 1"
-        "  and later.topic = 'message.deleted.1') else false end"
+        "  and later.topic = 'message.deleted.1' limit 1) end"
         f" from page cross join lateral (select {_COLUMNS} from stored_events s"
         "  where s.notification_id = page.notification_id limit 1) as e order by 1",
         [*_columns_of(ranges), limit, limit, Texts(_WITH_CONTENT)],
