@@ -114,6 +114,7 @@ async def _current(
     """The channel as it is now; `otherwise` where it is gone, or not for this person any more."""
     async with reading(request, position) as view:
         row = await channels.channel(view.connection, channel_id, request.me)
+    view.concerns(channel_id)
     if row is not None:
         channel = ChangedChannel(**msgspec.structs.asdict(to_channel(row)), position=position)
     elif otherwise is not None:
@@ -155,6 +156,7 @@ async def find_channels(
     after = from_cursor(cursor, channels.DirectoryAfter)
     async with reading(request, min_position) as view:
         rows, further = await channels.directory(view.connection, request.me, text, after=after, limit=limit)
+    view.concerns(*(row.channel_id for row in rows))
     next_cursor = to_cursor(further) if further is not None else None
     return view.answer(Channels(channels=[to_channel(row) for row in rows], next_cursor=next_cursor))
 
@@ -168,6 +170,7 @@ async def get_channel(
         row = await channels.channel(view.connection, channel_id, request.me)
     if row is None:
         raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+    view.concerns(channel_id)
     return view.answer(to_channel(row))
 
 

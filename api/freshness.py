@@ -1,12 +1,14 @@
 """Reads at a position, and answers that tell one (architecture section 6, "read your writes").
 
 A write answers with its position; a read with `min_position` waits until the views are there, at most 2 s, and says
-`Sermo-Stale: true` when they were not.
+`Sermo-Stale: true` when they were not. It says so too where the views lack what the position has: of a feed that is held
+behind an event that could not be applied, and of views that stand still since those of another program have taken over.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from litestar import Response
@@ -14,6 +16,8 @@ from litestar.params import QueryParameter
 from psycopg import AsyncConnection
 
 from api.requests import ApiRequest
+from domain.ids import WORKSPACE_FEED
+from projections.runner import GroupRunner
 
 WAIT_S = 2.0
 INTEGER_MAX = 2**53 - 1
@@ -41,9 +45,19 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 class Reading:
     """A read connection, and whether what it reads is as new as was asked for."""
 
-    def __init__(self, connection: AsyncConnection[Any], *, is_stale: bool) -> None:
+    def __init__(self, connection: AsyncConnection[Any], views: GroupRunner, *, is_stale: bool) -> None:
         self.connection = connection
         self.is_stale = is_stale
+        self._views = views
+
+    @property
+    def any_is_held(self) -> bool:
+        """Whether it matters of which channels the answer is."""
+        return self._views.holds_any
+
+    def concerns(self, *channel_ids: UUID) -> None:
+        """The answer is of these channels: it is stale where one of them is held. Asks no database."""
+        self.is_stale = self.is_stale or any(map(self._views.holds, channel_ids))
 
     def answer(self, content: T, *, position: int | None = None, status: int = 200) -> Response[T]:
         """200 with this content; `position` where it answers a write."""
@@ -56,10 +70,15 @@ class Reading:
 @asynccontextmanager
 async def reading(request: ApiRequest, min_position: int) -> AsyncIterator[Reading]:
     """A connection to the views, once they have reached the position or the wait is over."""
+    views = request.services.views
     # The wait comes first: who waits holds no connection.
-    is_fresh = min_position <= 0 or await request.services.wait_for(min_position, WAIT_S)
+    is_fresh = min_position <= 0 or await views.wait_for(min_position, WAIT_S)
+    is_stale = not is_fresh or not views.serves or views.holds(WORKSPACE_FEED) or views.holds(request.me)
+    # What is not found may be in what the views lack. That is said of everything alike: which channel something is in
+    # that one may not see is nobody's to know.
+    request.state.may_be_missing = is_stale or views.holds_any
     async with request.services.pool.connection() as connection:
-        yield Reading(connection, is_stale=not is_fresh)
+        yield Reading(connection, views, is_stale=is_stale)
 
 
 def written(content: T, position: int, *, status: int = 200) -> Response[T]:

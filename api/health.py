@@ -27,7 +27,10 @@ def live() -> Alive:
     responses={503: ResponseSpec(Readiness, description="Not ready.", generate_examples=False)},
 )
 async def ready(request: ApiRequest) -> Response[Readiness]:
-    """Whether this node should get traffic: the database answers and the views are near; 503 if not."""
+    """Whether this node should get traffic: the database answers and the views are near; 503 if not.
+
+    Parked events are told and do not matter for it: the other feeds go on, and no other node has more.
+    """
     readiness = await request.services.ready()
     return Response(readiness, status_code=200 if readiness.ready else 503)
 

@@ -63,6 +63,7 @@ async def list_members(
         found = await memberships.members(view.connection, channel_id, request.me, after=after, limit=limit)
     if found is None:
         raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+    view.concerns(channel_id)
     rows, further = found
     members = [Member(user_id=row.user_id, role=Role(row.role), joined_at=to_time(row.joined_at)) for row in rows]
     return view.answer(Members(members=members, next_cursor=to_cursor(further) if further is not None else None))

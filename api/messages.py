@@ -144,6 +144,7 @@ async def _current(
     async with reading(request, position) as view:
         row = await timeline.message(view.connection, message_id, request.me)
     if row is not None:
+        view.concerns(row.channel_id)
         message = ChangedMessage(**msgspec.structs.asdict(to_message(row)), position=position)
     elif otherwise is not None:
         message = otherwise
@@ -192,6 +193,7 @@ async def page_messages(
         )
     if page is None:
         raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+    view.concerns(channel_id)
     return view.answer(_to_page(page))
 
 
@@ -219,6 +221,7 @@ async def get_message(
         row = await timeline.message(view.connection, message_id, request.me)
     if row is None:
         raise _no_message(message_id)
+    view.concerns(row.channel_id)
     return view.answer(to_message(row))
 
 
@@ -253,6 +256,8 @@ async def page_replies(
     _at_most_one(before=before, after=after)
     async with reading(request, min_position) as view:
         page = await threads.replies(view.connection, message_id, request.me, before=before, after=after, limit=limit)
+        if view.any_is_held and (root := await timeline.message(view.connection, message_id, request.me)) is not None:
+            view.concerns(root.channel_id)  # the page may have no reply that tells it
     if page is None:
         raise _no_message(message_id)
     return view.answer(_to_page(page))

@@ -63,6 +63,7 @@ async def my_channels(request: ApiRequest, min_position: MinPosition = 0) -> Res
     epoch = request.services.epoch()
     async with reading(request, min_position) as view:
         mine = await unread.my_channels(view.connection, request.me)
+    view.concerns(*(row.channel.channel_id for row in mine.channels))
     return view.answer(
         MyChannels(channels=[_to_my_channel(row) for row in mine.channels], position=mine.position, epoch=epoch)
     )
@@ -87,6 +88,7 @@ async def my_unread(request: ApiRequest, min_position: MinPosition = 0) -> Respo
     """How much is unread, in all and by channel."""
     async with reading(request, min_position) as view:
         counts = await unread.my_unread(view.connection, request.me)
+    view.concerns(*(row.channel_id for row in counts.channels))
     rows = [
         UnreadChannel(
             channel_id=row.channel_id,

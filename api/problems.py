@@ -111,7 +111,9 @@ def to_response(
 def handle(request: "Request[object, object, object]", error: Exception) -> Response[Problem]:  # type: ignore[type-var]  # any state
     """Litestar's exception handler for everything."""
     if isinstance(error, Refusal):
-        return to_response(error)
+        # See `api/freshness.py`: it has set this if it was a read, and the views may lack what was looked for.
+        is_stale = isinstance(error, NotFound) and request.scope["state"].get("may_be_missing", False)
+        return to_response(error, headers={"Sermo-Stale": "true"} if is_stale else None)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _from_litestar(error)
     if isinstance(error, _NOT_IN_TIME):

@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from domain.decider import Execute
 from domain.principal import Auth, Principal
 from domain.user import UserState
+from projections.runner import GroupRunner
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,12 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """How far the views are behind the log."""
     position: int
     """How far this node has followed the log."""
+    parked: int
+    """Events that the views could not apply, with those that wait behind them in their feeds; 1,000 stands for more.
+
+    They do not make the node unready: the other feeds go on, every node has the same views, and reads of what is held say
+    `Sermo-Stale`. Somebody has to look: docs/operations.md.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +78,8 @@ class Services:
     execute: Execute
     pool: AsyncConnectionPool[Any]
     """Connections for reading views."""
-    wait_for: Callable[[int, float], Awaitable[bool]]
-    """Wait until the views have reached a position; False when the seconds are over first."""
+    views: GroupRunner
+    """How far the views are, and what they hold back."""
     mark_bounds: Callable[[UUID, UUID], Awaitable[tuple[int, int]]]
     """The last seq of a channel's feed, and the seq of a person's last join."""
     message_channel: Callable[[UUID], Awaitable[UUID | None]]

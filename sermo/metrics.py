@@ -88,7 +88,9 @@ class _NodeCollector(Collector):
         yield _gauge("sermo_views_lag_events", "Events between the tail and the views.", tail.position - views.position)
         yield _gauge("sermo_views_owner", "1 where this node's runner makes the views.", int(views.is_owner))
         yield _gauge(
-            "sermo_views_parked_events", "Events that the views could not apply, as the owner knows.", views.parked
+            "sermo_views_parked_events",
+            "Events that the views could not apply, with those held behind them; 1,000 stands for more.",
+            views.parked,
         )
 
     def _queues(self) -> Iterator[Metric]:

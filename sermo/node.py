@@ -149,6 +149,7 @@ class Node:
             database=database,
             views_lag_s=round(lag_s, 3),
             position=self.tail.position,
+            parked=self.views.parked,
         )
 
     async def _views_catch_up(self, timeout_s: float) -> bool:
@@ -159,7 +160,7 @@ class Node:
         return ApiServices(
             execute=self.execute,
             pool=self.pool,
-            wait_for=self.views.wait_for,
+            views=self.views,
             mark_bounds=self.mark_bounds,
             message_channel=self.message_channel,
             epoch=lambda: self.tail.epoch,
