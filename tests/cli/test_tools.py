@@ -80,7 +80,7 @@ def test_doctor_finds_planted_faults(database: str) -> None:
         "alter table stored_events disable trigger user",
         "update stored_events set originator_version = 5 where notification_id = 4",
         "update stored_events set feed_seq = 7 where notification_id = 3",
-        "update stored_events set recorded_at = recorded_at - interval '1 day' where notification_id = 3",
+        "update stored_events set recorded_at = recorded_at - interval '1 day' where notification_id in (3, 4)",
         "update notification_tracking set notification_id = 99 where application_name = 'core'",
         "alter table stored_events enable trigger user",
     )
@@ -93,6 +93,43 @@ def test_doctor_finds_planted_faults(database: str) -> None:
     for check in ("versions of a stream", "seqs of a feed", "recorded times", "checkpoints"):
         assert any(check in line for line in wrong), done.stdout
     assert len(wrong) == 4
+
+
+FORGOTTEN = "command_id = null"
+A_CALL_OF_ITS_OWN = "recorded_at = recorded_at + interval '1 us'"
+
+
+@pytest.mark.parametrize(
+    ("topic", "damage"),
+    [
+        ("message.posted.1", FORGOTTEN),
+        ("user.registered.1", FORGOTTEN),
+        ("poll.opened.1", FORGOTTEN),  # the first row of its append call
+        ("name.claimed.1", A_CALL_OF_ITS_OWN),  # behind the registration it has no id, and needs none
+    ],
+)
+def test_doctor_finds_a_command_without_its_id(database: str, tmp_path: Path, topic: str, damage: str) -> None:
+    """Where an event always begins a command, or its append call begins with it; what stands behind others is no fault."""
+    line = {"channel": "c", "thread": "t", "author": "ann", "sent_at": 1_600_000_000, "content": "hello"}
+    file = tmp_path / "chat.ndjson"
+    file.write_text("".join(json.dumps({"id": number, **line}) + "\n" for number in range(20)))
+    ok("import", file, "--database-url", database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        columns: list[list[object]] = [[uuid.uuid4()], [1], ["poll.opened.1"], [b"{}"]]
+        connection.execute("select sermo_insert(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[])", columns)
+    assert "WRONG" not in ok("doctor", "--database-url", database)
+    ((place,),) = rows(database, f"select max(notification_id) from stored_events where topic = '{topic}'")
+    run(
+        database,
+        "alter table stored_events disable trigger user",
+        f"update stored_events set {damage} where notification_id = {place}",
+        "alter table stored_events enable trigger user",
+    )
+
+    done = sermo("doctor", "--database-url", database)
+
+    assert done.returncode == 1
+    assert f"WRONG every command begins with its id: 1 places, for instance {place}\n" in done.stdout
 
 
 def test_doctor_finds_a_membership_that_the_log_does_not_know(database: str) -> None:
