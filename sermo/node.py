@@ -79,7 +79,7 @@ class Node:
             limits=limits,
         )
         self.registry = Registry(limits)
-        self.sockets = Endpoint(services, self.registry)
+        self.sockets = Endpoint(services, self.registry, settings.allowed_origins)
         self.events = Events(services, self.registry)
         self.metrics = Metrics(self)
         self.tail.on_reset(self.hub.forget)

@@ -11,22 +11,33 @@ from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
+from litestar import Litestar
 
 from api import create_app
 from api.requests import TAKES_EVENTS_SESSION
 from sermo import runfile
 from sermo.embedded import Embedded
+from sermo.http import Config, HttpLimits, HttpProtocol, Sweeper
 from sermo.node import Node, running_node
 from sermo.settings import Settings
 from ws import asyncapi
 from ws.limits import Limits
 from ws.transport import SermoWebSocketProtocol
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 logger = structlog.get_logger()
 
 GRACEFUL_SHUTDOWN_S = 10
-PING_INTERVAL_S = 20.0
 WATCH_INTERVAL_S = 0.2
+KERNEL_UNSENT_BYTES = 262_144
+"""Of one connection, beside what is on its way."""
+FILES_RESERVED = 128
+"""For the database, logs and attachments."""
+FILES_WITHOUT_LIMIT = 1_048_576
 
 
 class Server(uvicorn.Server):
@@ -43,29 +54,57 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Accepted connections inherit it. Without, the kernel takes megabytes for a client that does not read.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_UNSENT_BYTES)
     listener.bind((host, port))
     listener.set_inheritable(True)
     return listener
 
 
-@asynccontextmanager
-async def serving(node: Node, listener: socket.socket) -> AsyncIterator[str]:
-    """Take requests on a bound socket; yields the URL once it does."""
-    app = create_app(
+def raise_file_limit() -> int:
+    """Let this process have as many open files as it may; how many that is."""
+    if resource is None:
+        return FILES_WITHOUT_LIMIT
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WITHOUT_LIMIT if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a limit besides
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def connection_limits(max_connections: int, files: int) -> tuple[Limits, HttpLimits]:
+    """How many sockets a node takes, and how many connections of any kind, with so many open files."""
+    most = max(16, files - FILES_RESERVED)
+    sockets = min(max_connections, most * 9 // 10)
+    return Limits(connections_max=sockets), HttpLimits(sockets_max=min(most, sockets + sockets // 10 + 1_000))
+
+
+def application(node: Node) -> Litestar:
+    """A node's API and sockets, for any ASGI server."""
+    return create_app(
         node.api_services(),
         asyncapi.describe,
         extra_route_handlers=[node.sockets.route()],
         private_route_handlers=[node.events.route(**{TAKES_EVENTS_SESSION: True})],
     )
-    config = uvicorn.Config(
-        app,
+
+
+@asynccontextmanager
+async def serving(node: Node, listener: socket.socket, limits: HttpLimits | None = None) -> AsyncIterator[str]:
+    """Take requests on a bound socket; yields the URL once it does."""
+    limits = limits or HttpLimits()
+    config = Config(
+        application(node),
+        limits,
         loop="none",
-        http="httptools",
+        http=HttpProtocol,
         ws=SermoWebSocketProtocol,
-        ws_max_size=Limits().frame_max_bytes,
-        ws_ping_interval=PING_INTERVAL_S,
-        ws_ping_timeout=2 * PING_INTERVAL_S,
-        ws_per_message_deflate=False,
+        ws_max_size=node.sockets.limits.frame_max_bytes,
+        ws_ping_interval=None,  # the node's ticker pings
+        ws_per_message_deflate=node.settings.compression,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -74,6 +113,7 @@ async def serving(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     )
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
+    sweeping = asyncio.create_task(Sweeper(server, limits).run())
     try:
         while not server.started:
             if task.done():
@@ -86,6 +126,8 @@ async def serving(node: Node, listener: socket.socket) -> AsyncIterator[str]:
         node.sockets.close_all("the server restarts")
         server.should_exit = True
         await task
+        sweeping.cancel()
+        await asyncio.wait((sweeping,))
 
 
 async def _watch(embedded: Embedded, thread: ThreadPoolExecutor) -> None:
@@ -105,6 +147,7 @@ async def _watch(embedded: Embedded, thread: ThreadPoolExecutor) -> None:
 
 async def serve(settings: Settings, host: str, port: int) -> None:
     """Run until SIGTERM or SIGINT."""
+    limits, http_limits = connection_limits(settings.max_connections, raise_file_limit())
     listener = bind(host, port)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -116,8 +159,8 @@ async def serve(settings: Settings, host: str, port: int) -> None:
             dsn = await _start_embedded(settings, stack)
         else:
             stack.enter_context(runfile.announced(settings.data_dir, dsn))
-        node = await stack.enter_async_context(running_node(dsn, settings))
-        url = await stack.enter_async_context(serving(node, listener))
+        node = await stack.enter_async_context(running_node(dsn, settings, limits))
+        url = await stack.enter_async_context(serving(node, listener, http_limits))
         sys.stdout.write(f"ready {url}\n")
         sys.stdout.flush()
         await stopping.wait()

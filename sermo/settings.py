@@ -8,10 +8,15 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from ws import origin
+
 ENVIRONMENT: dict[str, str] = {
     "DATABASE_URL": "A PostgreSQL to use instead of the embedded one, as postgresql://user@host/name.",
     "SERMO_DATA_DIR": "Where the embedded PostgreSQL and files live; default ./.sermo.",
     "SERMO_ACCESS_TOKEN_TTL_S": "Seconds that an access token is good for; default 900.",
+    "SERMO_ALLOWED_ORIGINS": "Pages of other hosts that may connect, as https://chat.example.com, comma separated; * allows all.",
+    "SERMO_MAX_CONNECTIONS": "Sockets that this node takes, if its open files suffice; default 20000. One more is sent away.",
+    "SERMO_COMPRESSION": "1 compresses frames over 1 KiB for clients that offer permessage-deflate; default 0.",
     "SERMO_ALLOW_UNSAFE_POSTGRES": "1 starts although fsync or full_page_writes is off. For tests only: a crash loses messages.",
     "SERMO_LOSSLESS_FAILOVER": "1 keeps the epoch although PostgreSQL's history changed: your word that nothing was lost.",
     "SERMO_LOG_LEVEL": "debug, info, warning or error; default info.",
@@ -28,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """None: the embedded PostgreSQL below `data_dir`."""
     data_dir: Path = Path(".sermo")
     access_token_ttl_s: int = 900
+    allowed_origins: frozenset[str] = frozenset()
+    """As `ws.origin.normal` writes them, or `*`."""
+    max_connections: int = 20_000
+    compression: bool = False
     allow_unsafe_postgres: bool = False
     lossless_failover: bool = False
     log_level: str = "info"
@@ -41,10 +50,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     ttl_text = environment.get("SERMO_ACCESS_TOKEN_TTL_S", "900")
     if not (ttl_text.isascii() and ttl_text.isdecimal()) or not 1 <= int(ttl_text) <= 86_400:
         raise SettingsError(f"SERMO_ACCESS_TOKEN_TTL_S must be 1 to 86400 seconds, not {ttl_text!r}.")
+    max_text = environment.get("SERMO_MAX_CONNECTIONS", "20000")
+    if not (max_text.isascii() and max_text.isdecimal()) or not 1 <= int(max_text) <= 1_000_000:
+        raise SettingsError(f"SERMO_MAX_CONNECTIONS must be 1 to 1000000, not {max_text!r}.")
     return Settings(
         database_url=environment.get("DATABASE_URL") or None,
         data_dir=Path(environment.get("SERMO_DATA_DIR") or ".sermo"),
         access_token_ttl_s=int(ttl_text),
+        allowed_origins=_origins(environment.get("SERMO_ALLOWED_ORIGINS", "")),
+        max_connections=int(max_text),
+        compression=_flag(environment, "SERMO_COMPRESSION"),
         allow_unsafe_postgres=_flag(environment, "SERMO_ALLOW_UNSAFE_POSTGRES"),
         lossless_failover=_flag(environment, "SERMO_LOSSLESS_FAILOVER"),
         log_level=level,
@@ -62,6 +77,14 @@ def check_database_url(text: str) -> None:
     ports = str(parameters.get("port") or "")
     if not all(port == "" or (port.isascii() and port.isdecimal()) for port in ports.split(",")):
         raise SettingsError("DATABASE_URL (--database-url) has a port that is no number.")
+
+
+def _origins(text: str) -> frozenset[str]:
+    listed = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        return frozenset(part if part == origin.ANY else origin.normal(part) for part in listed)
+    except ValueError as error:
+        raise SettingsError(f"SERMO_ALLOWED_ORIGINS: {error}.") from error
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:

@@ -17,8 +17,8 @@ from ws.codes import CloseCode, reason
 from ws.commands import Commands
 from ws.follower import COME_BACK, Follower, Services
 from ws.limits import Limits
+from ws.outbox import Outbox
 from ws.registry import Registry
-from ws.transport import Outbox
 from ws.wire import Encoded
 
 logger = structlog.get_logger()
@@ -274,6 +274,11 @@ class Connection:
             return
         if follower.is_live or follower.is_catching_up:
             self._write(frames.heartbeat(follower.position))
+
+    def ping(self) -> None:
+        """Ask for a sign of life; end it where two of these got no answer."""
+        if not self._outbox.ping():
+            self.close(CloseCode.TOO_SLOW, "no answer to pings")
 
     def close(self, code: CloseCode, reason: str = "") -> None:
         """End it from our side."""

@@ -21,7 +21,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from domain.errors import Invalid, RateLimited, ResyncRequired
+from domain.errors import Invalid, Overloaded, RateLimited, ResyncRequired
 from domain.principal import Principal
 from ws import frames, recovery
 from ws.codes import CloseCode
@@ -38,6 +38,8 @@ CHUNK_BYTES = 65_536
 """Given to the server at once; it takes the next when the client has taken most of it."""
 RETRY_MS = 1_000
 """How long an EventSource waits before it comes back."""
+FULL_DELAY_MS = 5_000
+"""Who finds the node full comes back after that."""
 TOLD_MAX = 10_000
 """Refused positions that are remembered, so that who comes back with one is stopped."""
 
@@ -126,6 +128,8 @@ class Events:
     ) -> Response[bytes]:
         if position is not None and (principal.user_id, *position) in self._told:
             return Response(b"", status_code=204)
+        if self._registry.is_full:
+            raise Overloaded(retry_after_ms=FULL_DELAY_MS)
         stream = EventStream(self, self._services, principal, position, headers)
         self._registry.add(stream)
         try:
@@ -276,7 +280,7 @@ class EventStream:
     def is_full(self) -> bool:
         """Whether the client is behind."""
         limits = self._services.limits
-        return self._waiting_bytes > limits.outbox_max_bytes
+        return self._waiting_bytes > limits.outbox_max_bytes or len(self._waiting) >= limits.outbox_max_frames
 
     def push(self, frame: Encoded) -> bool:
         """See `ws.ports.Sink`."""
@@ -334,6 +338,9 @@ class EventStream:
         """End it when its token does: who comes back shows a new one."""
         if wall_clock >= self._expires_at:
             self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
+
+    def ping(self) -> None:
+        """Heartbeats do: a stream that is not taken is ended by the server."""
 
     def heartbeat(self) -> None:
         """Move a quiet client's cursor, and find out whether it is there."""

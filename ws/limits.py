@@ -8,12 +8,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of a client frame; larger ones close with 1009. A message of 4,096 characters escaped as JSON fits."""
     outbox_max_bytes: int = 1_048_576
     """Unsent bytes of one connection; beyond it the connection becomes a reader of the log."""
+    outbox_max_frames: int = 4_096
+    """The same for unsent frames, however small."""
     no_progress_s: float = 30.0
     """A connection whose unsent bytes do not shrink for so long is closed with 4201."""
     connect_timeout_s: float = 10.0
     resync_timeout_s: float = 60.0
     """From `resync_required` to the next `connect`."""
     heartbeat_interval_s: float = 20.0
+    ping_interval_s: float = 20.0
+    """Of protocol pings; a connection that gave no sign of life after two ends."""
+    connections_max: int = 20_000
+    """Sockets and event streams of a node; one more is closed with 4102, or answered 503."""
     expiry_grace_s: float = 30.0
     """A token may be renewed on a living connection until so long after it expired."""
     bad_frames_per_minute: int = 100
@@ -22,6 +28,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     frames_burst: float = 8_000
     frames_over: float = 1_000
     """So many refused frames that the connection has not made up for: it is closed with 4101."""
+    parts_per_s: int = 10_000
+    """Pings, pongs and unfinished parts of messages of one connection; more in a second closes it with 4101."""
     user_frames_per_s: float = 20_000
     """Of all connections of a person to this node."""
     user_frames_burst: float = 80_000

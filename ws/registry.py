@@ -10,8 +10,12 @@ from domain.errors import RateLimited
 from ws.buckets import Bucket
 from ws.codes import CloseCode
 from ws.limits import Limits
+from ws.wheel import Wheel
 
 _FORGET_INTERVAL_S = 60.0
+_DEADLINES_INTERVAL_S = 1.0
+_RESOLUTION_S = 0.25
+"""How often it is looked who is due: a fraction of the connections each time, so that nothing comes in bursts."""
 
 
 class Member(Protocol):
@@ -40,6 +44,10 @@ class Member(Protocol):
         """Move a quiet client's cursor."""
         ...
 
+    def ping(self) -> None:
+        """Ask for a sign of life, and end it where there was none."""
+        ...
+
     def close(self, code: CloseCode, reason: str, /) -> None:
         """End it from our side."""
         ...
@@ -63,7 +71,11 @@ class Registry:
         self._limits = limits
         self._members: dict[Member, UUID | None] = {}
         self._users: dict[UUID, User] = {}
-        self._forgot_at = time.monotonic()
+        self._forgot_at = now = time.monotonic()
+        self.resolution_s = min(_RESOLUTION_S, limits.heartbeat_interval_s, limits.ping_interval_s)
+        self._deadlines: Wheel[Member] = Wheel(_DEADLINES_INTERVAL_S, self.resolution_s, now)
+        self._heartbeats: Wheel[Member] = Wheel(limits.heartbeat_interval_s, self.resolution_s, now)
+        self._pings: Wheel[Member] = Wheel(limits.ping_interval_s, self.resolution_s, now)
         self.refused = 0
         """Connections that were one too many of a person's."""
 
@@ -78,9 +90,16 @@ class Registry:
         """How many people are remembered."""
         return len(self._users)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the node takes nobody more."""
+        return len(self._members) >= self._limits.connections_max
+
     def add(self, member: Member) -> None:
         """Somebody has come; who it is may not be known yet."""
         self._members[member] = None
+        for wheel in (self._deadlines, self._heartbeats, self._pings):
+            wheel.add(member)
 
     def identify(self, member: Member, user_id: UUID) -> User:
         """It is this person's. Raises `RateLimited` where they have too many connections, or come too often."""
@@ -98,11 +117,23 @@ class Registry:
 
     def discard(self, member: Member) -> None:
         """It has gone."""
+        for wheel in (self._deadlines, self._heartbeats, self._pings):
+            wheel.discard(member)
         user_id = self._members.pop(member, None)
         if user_id is not None:
             self._users[user_id].connections -= 1
 
-    def forget(self, now: float) -> None:
+    def turn(self, now: float, wall_clock: datetime) -> None:
+        """Give those their turn that are due; called every `resolution_s`."""
+        for member in self._deadlines.due(now):
+            member.tick(now, wall_clock)
+        for member in self._heartbeats.due(now):
+            member.heartbeat()
+        for member in self._pings.due(now):
+            member.ping()
+        self._forget(now)
+
+    def _forget(self, now: float) -> None:
         """Drop the people of whom there is nothing to remember, once a minute."""
         if now - self._forgot_at < _FORGET_INTERVAL_S:
             return

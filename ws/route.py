@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,17 +14,21 @@ from litestar import WebSocket, websocket
 from litestar.datastructures import State
 from litestar.handlers import WebsocketRouteHandler
 
-from ws.codes import CloseCode
+from domain.errors import Overloaded
+from ws.codes import CloseCode, reason
 from ws.connection import Connection
 from ws.follower import Services
 from ws.frames import SUBPROTOCOL
+from ws.origin import is_allowed
 from ws.registry import Registry
-from ws.transport import EXTENSION, Flusher, Outbox
+from ws.transport import Flusher, outbox_for
 
 logger = structlog.get_logger()
 
 FRAMES_IN_A_ROW = 8
 """So many frames that have come at once are handled before others have their turn."""
+FULL_DELAY_MS = (2_000, 10_000)
+"""Who finds the node full comes back after some delay in between."""
 COME_BACK_SPREAD_MS = 1
 """For each connection that a node sends away: about a thousand come back in a second."""
 COME_BACK_MAX_MS = 10_000
@@ -34,12 +39,14 @@ Socket = WebSocket[Any, Any, State]
 class Endpoint:
     """The socket of one node: takes connections, ticks for them, and ends them."""
 
-    def __init__(self, services: Services, registry: Registry) -> None:
+    def __init__(self, services: Services, registry: Registry, allowed_origins: Collection[str] = ()) -> None:
         self._services = services
         self._connections = registry
         self.metrics = services.metrics
         self.admission = services.admission
+        self._allowed_origins = allowed_origins
         self._flusher = Flusher()
+        self.limits = services.limits
 
     @property
     def connections(self) -> int:
@@ -65,17 +72,31 @@ class Endpoint:
                 "headers": [],
             }
         )
-        protocol: Any = (socket.scope.get("extensions") or {}).get(EXTENSION)
-        if protocol is None:
-            raise RuntimeError("Sermo's socket needs its own uvicorn protocol: start it with `sermo serve`")
-        outbox = Outbox(protocol, self._services.limits.outbox_max_bytes, self._flusher)
+        outbox = outbox_for(socket.scope, socket.send, self.limits, self._flusher)
+        refusal = self._refusal(socket)
+        if refusal is not None:
+            self.metrics.closes[refusal[0]] += 1
+            outbox.close(*refusal)
+            await outbox.serve(_ignore(socket))
+            return
         connection = Connection(self._services, self._connections, outbox, _bearer(socket), _ticket(socket))
         self._connections.add(connection)
         try:
-            await self._read(socket, connection)
+            await outbox.serve(self._read(socket, connection))
         finally:
             self._connections.discard(connection)
             await asyncio.shield(connection.gone())
+
+    def _refusal(self, socket: Socket) -> tuple[CloseCode, str] | None:
+        """Why this client is sent away before anything of it is read."""
+        origin, host = socket.headers.get("origin"), socket.headers.get("host")
+        if not is_allowed(origin, host, self._allowed_origins):
+            logger.info("ws.origin_refused", origin=origin, host=host)
+            return CloseCode.UNAUTHENTICATED, "pages of this origin are not allowed"
+        if self._connections.is_full:
+            delay_ms = random.randint(*FULL_DELAY_MS)  # noqa: S311  no secret
+            return CloseCode.OVERLOADED, reason(Overloaded.code, delay_ms)
+        return None
 
     async def _read(self, socket: Socket, connection: Connection) -> None:
         for number in itertools.count(1):
@@ -91,20 +112,10 @@ class Endpoint:
                 await connection.receive_binary()
 
     async def run(self) -> None:
-        """Tick until cancelled: deadlines about once a second, heartbeats spread over their interval."""
-        interval_s = self._services.limits.heartbeat_interval_s
-        next_heartbeat = time.monotonic() + interval_s
+        """Tick until cancelled: deadlines once a second, heartbeats and pings once their interval, each spread over it."""
         while True:
-            await asyncio.sleep(min(1.0, interval_s))
-            now, wall_clock = time.monotonic(), datetime.now(UTC)
-            beat = now >= next_heartbeat
-            if beat:
-                next_heartbeat = now + interval_s
-            for connection in self._connections:
-                connection.tick(now, wall_clock)
-                if beat:
-                    connection.heartbeat()
-            self._connections.forget(now)
+            await asyncio.sleep(self._connections.resolution_s)
+            self._connections.turn(time.monotonic(), datetime.now(UTC))
 
     def close_all(self, reason: str) -> None:
         """The node goes away, or the log's history changed: everybody comes back and resumes, but not all at once."""
@@ -113,6 +124,14 @@ class Endpoint:
         for connection in self._connections:
             delay_ms = random.randint(0, spread_ms)  # noqa: S311  no secret
             connection.close(CloseCode.GOING_AWAY, f'{{"code":"going_away","retry_after_ms":{delay_ms}}}')
+
+
+async def _ignore(socket: Socket) -> None:
+    """Read nothing, until the client has gone."""
+    while True:
+        message: Any = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
 
 
 def _bearer(socket: Socket) -> str | None:

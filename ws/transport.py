@@ -5,30 +5,79 @@ transport. uvicorn's own `send` encodes for each.
 """
 
 import asyncio
+import math
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
 
-from ws.wire import Encoded, text_frame
+from domain.errors import RateLimited
+from ws.codes import CloseCode, reason
+from ws.limits import Limits
+from ws.outbox import LINGER_S, AsgiOutbox, Outbox, Send
+from ws.wire import WINDOW_BITS, Encoded, compressed_frame, text_frame
 
 logger = structlog.get_logger()
 
 EXTENSION = "sermo.transport"
-_LINGER_S = 5.0
-"""For the answer to a close frame."""
+PINGS_UNANSWERED_MAX = 2
+_PING = b"\x89\0"
 _DISCARD_S = 15.0
 """For the rest of a frame that is too big: closing with bytes unread would reset the connection."""
 _QUIET_S = 0.25
 """A client that sends nothing more for so long has sent the rest."""
+_TOO_MANY_DELAY_MS = 5_000
+_READ_BYTES = 16_384
+"""So much of what has come is parsed in one go, at most some 10 ms; other clients have their turn in between."""
+_WRITE_BYTES = 262_144
+"""So much is handed to the transport in one go, while it takes it."""
+
+
+class _Machine(ServerProtocol):
+    """websockets' state machine; but a close frame may come in the midst of a message, as any control frame may."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """A whole frame has come."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
 
 
 class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol; puts itself into the scope for `Outbox`."""
+    """uvicorn's protocol; puts itself into the scope for the outbox.
 
+    What a client can make it hold is bounded: one read's bytes, one message, one pong that cannot be sent yet.
+    """
+
+    outbox: "TransportOutbox | None" = None
+    compresses = False
+    """The client takes what `ws.wire` compresses."""
+    parts_per_s: float = math.inf
+    """Frames that are no message: the session cannot count them."""
+    heard = True
+    """Something has come since this was last set to False."""
+    _rest = b""
+    """Has come, and is not parsed yet: the application has not taken what came before it."""
+    _is_read_due = False
+    _owed_pong = b""
+    _part_count = 0
+    _parts_since = 0.0
     _discarding = False
     _discarded_bytes = 0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.conn.__class__ = _Machine
+        self._parts = bytearray()
+        if self.config.ws_per_message_deflate:
+            # No context lives on from frame to frame: a frame is compressed once for all, and a connection holds no window.
+            bits = WINDOW_BITS
+            self.conn.available_extensions = [ServerPerMessageDeflateFactory(True, True, bits, bits)]
 
     def handle_connect(self, event: Any) -> None:
         """Accept, and let the application write to the transport."""
@@ -36,13 +85,117 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+            self.compresses = any(
+                isinstance(agreed, PerMessageDeflate) and agreed.local_max_window_bits >= WINDOW_BITS
+                for agreed in self.conn.extensions
+            )
+
+    # What comes
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, unless it was told that they are not wanted."""
+        self.heard = True
         if self._discarding:
             self._discarded_bytes += len(data)
+        elif self._rest or len(data) > _READ_BYTES:
+            self._rest += data
+            self._read_on()
         else:
             super().data_received(data)
+
+    async def receive(self) -> Any:
+        """The next message for the application. The rest is parsed when it has taken all that was."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self._read_on()
+        return message
+
+    def _read_on(self) -> None:
+        """Parse a slice of what has come; read from the transport only when nothing is left."""
+        self._is_read_due = False
+        if self.disconnected or self._discarding:
+            self._rest = b""
+            return
+        if self._rest:
+            part, self._rest = self._rest[:_READ_BYTES], self._rest[_READ_BYTES:]
+            super().data_received(part)
+        if self._rest:
+            if not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
+            self._read_soon()
+        elif self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _read_soon(self) -> None:
+        """Parse the next slice in the loop's next turn, unless the application is to take something first."""
+        if not self._is_read_due and (self.close_sent or self.queue.empty()):
+            self._is_read_due = True
+            self.loop.call_soon(self._read_on)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A further part of a message. uvicorn keeps a list of parts, which grows without end by empty ones."""
+        if not self._parts:
+            self._parts += self.frames[0]
+        self._parts += event.data
+        if event.fin:
+            self.frames = [bytes(self._parts)]
+            self._parts.clear()
+            self.send_receive_event_to_app()
+        else:
+            self._count_part()
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is whole. Text that is no UTF-8 is the client's fault, and nothing to log."""
+        data, self.frames = self.frames[0], []
+        if self.close_sent:
+            return
+        if self.curr_msg_data_type == "text":
+            try:
+                self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+            except UnicodeDecodeError:
+                self.close_now(1007, "text is UTF-8")
+                return
+        else:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def handle_ping(self) -> None:
+        """Answer at once, or, to a client that does not read, later and only the last one (RFC 6455 section 5.5.3)."""
+        # Of all pings of a slice, when the first is handled.
+        pongs = [wire for wire in self.conn.data_to_send() if wire]
+        if pongs and self.writable.is_set():
+            self.transport.write(b"".join(pongs))
+        elif pongs:
+            self._owed_pong = pongs[-1]
+        self._count_part()
+
+    def handle_pong(self, event: Frame) -> None:
+        """A sign of life as good as any."""
+        self._count_part()
+
+    def _count_part(self) -> None:
+        """What is no message costs too: end a client that sends too much of it."""
+        now = self.loop.time()
+        if now - self._parts_since >= 1.0:
+            self._parts_since, self._part_count = now, 0
+        self._part_count += 1
+        if self._part_count > self.parts_per_s:
+            self.close_now(CloseCode.TOO_MANY, reason(RateLimited.code, _TOO_MANY_DELAY_MS))
+
+    def resume_writing(self) -> None:
+        """The client takes more again."""
+        super().resume_writing()
+        pong, self._owed_pong = self._owed_pong, b""
+        if pong:
+            self.transport.write(pong)
+        if self.outbox is not None:
+            self.outbox.flush()
+
+    # The end
 
     def handle_parser_exception(self) -> None:
         """Tell what was wrong, and read on for a while.
@@ -55,6 +208,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._discarding = True
+        self._rest = b""
         self._linger(_DISCARD_S)
         self.loop.call_later(_QUIET_S, self._end_when_quiet)
 
@@ -69,7 +223,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self._linger(_LINGER_S)
+        self._linger(LINGER_S)
 
     def shutdown(self) -> None:
         """The server ends: one that was told so has a moment to answer; uvicorn waits for it."""
@@ -93,7 +247,11 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         uvicorn closes the transport when the application is done, unless `close_timer` is set.
         """
         self.stop_keepalive()
-        if self.read_paused:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        if self._rest:
+            self._read_soon()
+        elif self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
         self.close_timer = self.loop.call_later(seconds, self.transport.abort)
@@ -107,9 +265,9 @@ class Flusher:
     """
 
     def __init__(self) -> None:
-        self._waiting: list[Outbox] = []
+        self._waiting: list[TransportOutbox] = []
 
-    def add(self, outbox: "Outbox") -> None:
+    def add(self, outbox: "TransportOutbox") -> None:
         """This one has something to write."""
         self._waiting.append(outbox)
         if len(self._waiting) == 1:
@@ -129,51 +287,71 @@ class Flusher:
                 outbox.abort()
 
 
-class Outbox:
-    """What goes to one client. Bounded: `is_full` says when no more should be written."""
+class TransportOutbox:
+    """Ready frames on uvicorn's transport, which gets more only while the client takes it (`ws.outbox.Outbox`)."""
 
-    def __init__(self, protocol: SermoWebSocketProtocol, max_bytes: int, flusher: Flusher) -> None:
+    __slots__ = (
+        "_flusher",
+        "_handed_bytes",
+        "_max_bytes",
+        "_max_frames",
+        "_protocol",
+        "_taken_bytes",
+        "_transport",
+        "_unanswered",
+        "_waiting",
+        "_waiting_bytes",
+    )
+
+    def __init__(self, protocol: SermoWebSocketProtocol, limits: Limits, flusher: Flusher) -> None:
         self._protocol = protocol
+        protocol.outbox = self
+        protocol.parts_per_s = limits.parts_per_s
         self._transport: asyncio.Transport = protocol.transport
-        self._max_bytes = max_bytes
+        self._max_bytes = limits.outbox_max_bytes
+        self._max_frames = limits.outbox_max_frames
         self._flusher = flusher
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
+        self._handed_bytes = 0
+        self._unanswered = 0
+        self._taken_bytes: int | None = None
+        """As of the last ping, where the transport was stuck then."""
 
     @property
     def is_open(self) -> bool:
-        """Whether writing still has a meaning."""
+        """See `Outbox`."""
         return not (self._protocol.close_sent or self._protocol.disconnected or self._transport.is_closing())
 
     @property
     def unsent_bytes(self) -> int:
-        """What the client has not taken yet, without the kernel's buffers."""
+        """See `Outbox`."""
         return self._waiting_bytes + self._transport.get_write_buffer_size()
 
     @property
     def is_full(self) -> bool:
-        """Whether the client is behind."""
-        return self.unsent_bytes > self._max_bytes
+        """See `Outbox`; what the transport holds comes on top, some 64 KiB."""
+        return self._waiting_bytes > self._max_bytes or len(self._waiting) >= self._max_frames
 
     @property
     def has_room(self) -> bool:
-        """Whether no more waits than half of what may."""
-        return self.unsent_bytes * 2 <= self._max_bytes
+        """See `Outbox`."""
+        return self._waiting_bytes * 2 <= self._max_bytes and len(self._waiting) * 2 <= self._max_frames
 
     def push(self, frame: Encoded) -> bool:
-        """Write a frame that goes to many; False, and nothing is written, when the client is behind."""
-        if self.is_full:
+        """See `Outbox`."""
+        if self._waiting_bytes > self._max_bytes or len(self._waiting) >= self._max_frames:
             return False
-        self._write(frame.wire)
+        self._write(frame.compressed if self._protocol.compresses else frame.wire)
         return True
 
     def send(self, frame: Encoded) -> None:
-        """Write a frame that goes to many, also to a client that is behind."""
-        self._write(frame.wire)
+        """See `Outbox`."""
+        self._write(frame.compressed if self._protocol.compresses else frame.wire)
 
     def write(self, payload: bytes) -> None:
-        """Write a frame of this client's own, in a moment; never blocks. Does nothing when the connection is over."""
-        self._write(text_frame(payload))
+        """See `Outbox`; it goes out in a moment."""
+        self._write(compressed_frame(payload) if self._protocol.compresses else text_frame(payload))
 
     def _write(self, wire: bytes) -> None:
         if not self._waiting:
@@ -182,29 +360,87 @@ class Outbox:
         self._waiting_bytes += len(wire)
 
     def flush(self) -> None:
-        """Give the transport what waits."""
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        if waiting and self.is_open:
-            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+        """Give the transport what waits, for as long as the client takes it."""
+        writable = self._protocol.writable
+        while self._waiting and writable.is_set():
+            if not self.is_open:
+                self._drop()
+                return
+            wire = self._next()
+            self._handed_bytes += len(wire)
+            self._transport.write(wire)
+
+    def _next(self) -> bytes:
+        waiting = self._waiting
+        if self._waiting_bytes <= _WRITE_BYTES:
+            self._waiting, self._waiting_bytes = [], 0
+            return waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        count = size = 0
+        while size < _WRITE_BYTES:
+            size += len(waiting[count])
+            count += 1
+        self._waiting_bytes -= size
+        self._waiting = waiting[count:]
+        return b"".join(waiting[:count])
+
+    def _drop(self) -> None:
+        self._waiting, self._waiting_bytes = [], 0
 
     async def drained(self, no_progress_s: float) -> bool:
-        """Wait until the client has taken most of it; False when it takes nothing for so long."""
+        """See `Outbox`."""
+        writable = self._protocol.writable
         self.flush()
-        while self.is_open and not self._protocol.writable.is_set():
-            before = self.unsent_bytes
+        while self.is_open and not writable.is_set():
+            before = self._taken()
             try:
                 async with asyncio.timeout(no_progress_s):
-                    await self._protocol.writable.wait()
+                    await writable.wait()
             except TimeoutError:
-                if self.unsent_bytes >= before:
+                if self._taken() <= before:
                     return False
+            self.flush()
         return True
 
-    def abort(self) -> None:
-        """End the connection without a word."""
-        self._transport.abort()
+    def _taken(self) -> int:
+        """How much the kernel has taken of what was handed to the transport."""
+        return self._handed_bytes - self._transport.get_write_buffer_size()
+
+    def ping(self) -> bool:
+        """See `Outbox`. Any bytes are a sign of life, and so is taking more after the kernel's buffers were full."""
+        if not self.is_open:
+            return True
+        protocol = self._protocol
+        if (
+            protocol.heard
+            or protocol.read_paused
+            or (self._taken_bytes is not None and self._taken() > self._taken_bytes)
+        ):
+            self._unanswered = 0
+        if self._unanswered >= PINGS_UNANSWERED_MAX:
+            return False
+        self._unanswered += 1
+        protocol.heard = False
+        self._taken_bytes = None if protocol.writable.is_set() else self._taken()
+        self._write(_PING)
+        return True
 
     def close(self, code: int, reason: str = "") -> None:
-        """End the connection with this code, after what waits."""
+        """See `Outbox`."""
         self.flush()
+        self._drop()
         self._protocol.close_now(code, reason)
+
+    def abort(self) -> None:
+        """See `Outbox`."""
+        self._drop()
+        self._transport.abort()
+
+    async def serve(self, reading: Coroutine[Any, Any, None]) -> None:
+        """See `Outbox`."""
+        await reading
+
+
+def outbox_for(scope: Any, send: Send, limits: Limits, flusher: Flusher) -> Outbox:
+    """The outbox of an accepted socket: the fast one where the server is ours, else one that works on any."""
+    protocol = (scope.get("extensions") or {}).get(EXTENSION)
+    return AsgiOutbox(send, limits) if protocol is None else TransportOutbox(protocol, limits, flusher)

@@ -1,38 +1,53 @@
-"""A node in the test's own event loop with limits of the test's choice, and raw sockets that misbehave."""
+"""A node in the test's own event loop with limits of the test's choice, on our server or on another."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
+import uvicorn
 
+from sermo.http import HttpLimits
 from sermo.node import Node, running_node
-from sermo.serve import bind, serving
+from sermo.serve import application, bind, serving
 from sermo.settings import Settings
 from ws.limits import Limits
 
-StartNode = Callable[[Limits], AbstractAsyncContextManager[tuple[str, Node]]]
+StartNode = Callable[..., AbstractAsyncContextManager[tuple[str, Node]]]
+
+
+@asynccontextmanager
+async def serving_plainly(node: Node, listener: socket.socket) -> AsyncIterator[str]:
+    """The same application on an ASGI server that knows nothing of us: uvicorn as it comes."""
+    config = uvicorn.Config(application(node), loop="none", ws="websockets-sansio", log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        async with asyncio.timeout(30):
+            while not server.started:
+                await asyncio.sleep(0.005)
+        yield "http://{}:{}".format(*listener.getsockname()[:2])
+    finally:
+        node.sockets.close_all("the test ends")
+        server.should_exit = True
+        await task
 
 
 @pytest.fixture
 def node_with(database: str) -> StartNode:
-    """Start a node with these limits; its URL and the node."""
+    """Start a node with these limits and settings; its URL and the node. `plain`: on uvicorn as it comes."""
 
     @asynccontextmanager
-    async def start(limits: Limits) -> AsyncIterator[tuple[str, Node]]:
-        settings = Settings(database_url=database, allow_unsafe_postgres=True)
+    async def start(
+        limits: Limits, http: HttpLimits | None = None, *, plain: bool = False, **changes: Any
+    ) -> AsyncIterator[tuple[str, Node]]:
+        settings = Settings(database_url=database, allow_unsafe_postgres=True, **changes)
+        listener = bind("127.0.0.1", 0)
         async with AsyncExitStack() as stack:
             node = await stack.enter_async_context(running_node(database, settings, limits))
-            url = await stack.enter_async_context(serving(node, bind("127.0.0.1", 0)))
-            yield url, node
+            server = serving_plainly(node, listener) if plain else serving(node, listener, http)
+            yield await stack.enter_async_context(server), node
 
     return start
-
-
-async def eventually_closed(writer: asyncio.StreamWriter) -> None:
-    """Close a raw socket, whatever became of it."""
-    writer.close()
-    try:
-        await writer.wait_closed()
-    except OSError:
-        return

@@ -1,0 +1,1 @@
+"""The socket below its protocol: bytes, buffers, deadlines, and clients that misuse them."""
