@@ -99,8 +99,9 @@ def new_id() -> UUID:
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder that goes away."""
+    """A folder that goes away, into which PostgreSQL's user can go: else the cluster would be made elsewhere, and stay."""
     with tempfile.TemporaryDirectory(prefix="sermo-bench-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
         yield Path(name)
 
 

@@ -86,7 +86,7 @@ class Connection:
         self._bearer = bearer
         self._ticket = ticket
         self._session = session.Session(services.limits, time.monotonic())
-        self._session_id = uuid.uuid4()
+        self.session_id = uuid.uuid4()
         self._follower: Follower | None = None
         self._commands: Commands | None = None
         self.user_id: UUID | None = None
@@ -102,7 +102,7 @@ class Connection:
             except (psycopg.OperationalError, OSError) as error:
                 self._fail("ws.database_failed", error)
             except Exception as error:
-                logger.exception("ws.frame_failed", session_id=str(self._session_id))
+                logger.exception("ws.frame_failed", session_id=str(self.session_id))
                 self._fail("ws.frame_failed", error)
 
     async def receive_binary(self) -> None:
@@ -171,7 +171,7 @@ class Connection:
 
     def _fail(self, what: str, error: BaseException) -> None:
         """What is needed to serve this client cannot be reached: it comes back, here or elsewhere."""
-        logger.warning(what, session_id=str(self._session_id), error=f"{type(error).__name__}: {error}".strip())
+        logger.warning(what, session_id=str(self.session_id), error=f"{type(error).__name__}: {error}".strip())
         self.close(CloseCode.OVERLOADED, COME_BACK)
 
     async def _open(self, connect: frames.Connect, ref: str | None) -> None:
@@ -183,7 +183,7 @@ class Connection:
         except RateLimited as refusal:
             self.close(CloseCode.TOO_MANY, reason(refusal.code, refusal.retry_after_ms or 1_000))
             return
-        log_id = str(self._session_id)
+        log_id = str(self.session_id)
         self.user_id = principal.user_id
         self._commands = Commands(self._services, principal.user_id, log_id, write=self._write, close=self.close)
         self._session.opened(principal.expires_at, user.frames)
@@ -197,7 +197,7 @@ class Connection:
     def _new_follower(self, channel_id: UUID | None) -> Follower:
         assert self.user_id is not None, "known by now"
         sink = SocketSink(self._outbox, self._services.limits, self.close)
-        return Follower(self._services, sink, self.user_id, channel_id, str(self._session_id))
+        return Follower(self._services, sink, self.user_id, channel_id, str(self.session_id))
 
     async def _same_principal(self, token: str) -> Principal | None:
         principal = await self._principal(token)
@@ -250,7 +250,7 @@ class Connection:
         frame = frames.connected(
             ref,
             user_id=self.user_id,
-            session_id=self._session_id,
+            session_id=self.session_id,
             epoch=self._services.log.epoch,
             head_id=head,
             limits=self._services.limits,
@@ -284,7 +284,7 @@ class Connection:
         """End it from our side."""
         if self._session.phase is not session.Phase.CLOSED or self._outbox.is_open:
             self._services.metrics.closes[code] += 1
-            logger.debug("ws.closed", session_id=str(self._session_id), code=int(code))
+            logger.debug("ws.closed", session_id=str(self.session_id), code=int(code))
         self._session.phase = session.Phase.CLOSED
         self._outbox.close(code, reason)
 

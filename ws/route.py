@@ -80,6 +80,8 @@ class Endpoint:
             await outbox.serve(_ignore(socket))
             return
         connection = Connection(self._services, self._connections, outbox, _bearer(socket), _ticket(socket))
+        # Of all that is logged in this connection's tasks, the commands in the log too.
+        structlog.contextvars.bind_contextvars(session_id=str(connection.session_id))
         self._connections.add(connection)
         try:
             await outbox.serve(self._read(socket, connection))
