@@ -119,12 +119,17 @@ def handle(request: "Request[object, object, object]", error: Exception) -> Resp
     if isinstance(error, _NOT_IN_TIME):
         logger.warning("api.database_unavailable", path=request.url.path, error=str(error).strip())
         return to_response(Unavailable(retry_after_ms=1_000))
+    if isinstance(error, HTTPException) and error.detail == _CLIENT_LEFT:
+        # Nobody is there to read the answer, and nothing failed.
+        return to_response(Unavailable("The client went away."))
     logger.error("api.failed", method=request.method, path=request.url.path, exc_info=error)
     # The same code as a database that is away, for what it tells the client is the same: whether it was done is not
     # known, and a retry with the same ids finds out.
     return to_response(Unavailable("The server failed at this; it has been logged."), status=500)
 
 
+_CLIENT_LEFT = "client disconnected prematurely"
+"""Litestar's word for a client that goes away amid the body of its request."""
 _NOT_IN_TIME = (
     psycopg.OperationalError,
     psycopg.InterfaceError,

@@ -12,6 +12,8 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from domain.errors import BadRequest, Overloaded, TooLarge
+
 logger = structlog.get_logger()
 
 SWEEP_INTERVAL_S = 1.0
@@ -61,7 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._since = self.loop.time()
         if len(self.connections) > self.config.limits.sockets_max:
-            self._refuse("503 Service Unavailable", "overloaded", "This server has too many connections.")
+            self._refuse("503 Service Unavailable", Overloaded.code, "This server has too many connections.")
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request."""
@@ -70,7 +72,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         super().data_received(data)
         if self._stage is _Stage.HEAD and self._head_bytes > self.config.limits.head_max_bytes:
-            self._refuse("431 Request Header Fields Too Large", "too_large", "The head of the request is too large.")
+            self._refuse("431 Request Header Fields Too Large", TooLarge.code, "The head of the request is too large.")
 
     def handle_websocket_upgrade(self) -> None:
         """The socket goes on alone; let go of what was the request's."""
@@ -112,11 +114,11 @@ class HttpProtocol(HttpToolsProtocol):
         limits, waited_s = self.config.limits, now - self._since
         if self._stage is _Stage.HEAD and waited_s > limits.head_timeout_s:
             if self._has_begun:
-                self._refuse("408 Request Timeout", "timeout", "The head of the request did not come in time.")
+                self._refuse("408 Request Timeout", BadRequest.code, "The head of the request did not come in time.")
             else:
                 self.transport.close()
         elif self._stage is _Stage.BODY and waited_s > limits.body_timeout_s and not self.flow.read_paused:
-            self._refuse("408 Request Timeout", "timeout", "The body of the request did not come in time.")
+            self._refuse("408 Request Timeout", BadRequest.code, "The body of the request did not come in time.")
 
     def _refuse(self, status: str, code: str, detail: str) -> None:
         """Answer in place of the application where nothing else is being answered, and close."""
@@ -128,7 +130,8 @@ class HttpProtocol(HttpToolsProtocol):
             is_free = not self.cycle.response_started and not self.pipeline
         if is_free:
             number, _, title = status.partition(" ")
-            problem = {"type": "about:blank", "title": title, "status": int(number), "code": code, "detail": detail}
+            problem = {"type": f"urn:sermo:problem:{code}", "title": title, "status": int(number)}
+            problem |= {"code": code, "detail": detail}
             body = msgspec.json.encode(problem)
             self.transport.write(
                 f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
