@@ -210,7 +210,10 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.close_sent = self._discarding = True
         self._rest = b""
         self._linger(_DISCARD_S)
-        self.loop.call_later(_QUIET_S, self._end_when_quiet)
+        if code == CloseCode.TOO_BIG:
+            self.loop.call_later(_QUIET_S, self._end_when_quiet)
+        else:
+            self._end_when_quiet(self._discarded_bytes)
 
     def close_now(self, code: int, reason: str) -> None:
         """Close although the client does not read: what is unsent is dropped with the connection."""
