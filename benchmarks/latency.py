@@ -35,6 +35,7 @@ from sermo.log import Attempt, Result
 from sermo.node import running_node
 from sermo.serve import bind, serving
 from sermo.settings import Settings
+from sermo.telemetry import configure_logs
 
 NAME = "latency"
 INTERVAL_S = 0.01
@@ -93,6 +94,7 @@ async def _measure(dsn: str, plan: Plan) -> list[Figure]:
         return results
 
     log.append = timed
+    configure_logs("warning")  # as the server runs that the others measure: without a line for each command
     try:
         async with running_node(dsn, Settings()) as node, serving(node, bind("127.0.0.1", 0)) as url:
             sender, reader = await register(url, 2)
