@@ -5,6 +5,7 @@ harmless. The others follow the checkpoint while somebody waits for it.
 
 An event that cannot be applied is tried again, found by halving its batch, parked with its error, and with it every later
 event of its feed; the other feeds go on. `sermo projections status`, the log, readiness and the reads of what is held say so.
+Who may read what is never held: whoever is removed while a channel is, loses it at once.
 
 Where the group has moved on to the views of another program, this one applies nothing more and its views stand still.
 """
@@ -20,7 +21,9 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from domain.channel import ChannelDeleted
 from domain.decider import Recorded, Unknown
+from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChanged
 from projections.group import VIEWS, NotBuilt, Superseded, ensure_views
 from projections.projection import (
     GROUP,
@@ -257,10 +260,11 @@ class GroupRunner:
             # A rebuild of the group releases what is held, and has the checkpoint's row while it does so.
             await lock_checkpoint(connection)
             await self._look(connection)
-            held = [recorded for recorded in batch if recorded.feed_id in self._held]
+            held = [r for r in batch if r.feed_id in self._held and not isinstance(r.event, _NEVER_HELD)]
             await _insert_parked(connection, held, "its feed is held")
             # They pass as unknown, so that the checkpoint moves over them.
-            passing = [_hidden(recorded) if recorded.feed_id in self._held else recorded for recorded in batch]
+            hidden = {recorded.position for recorded in held}
+            passing = [_hidden(recorded) if recorded.position in hidden else recorded for recorded in batch]
             await apply_batch(connection, self._views, GROUP, passing, expected)
         self.parked = min(self.parked + len(held), PARKED_COUNTED_MAX)
 
@@ -280,6 +284,11 @@ class GroupRunner:
         if recorded.feed_id is not None:
             self._held |= {recorded.feed_id}
         self.parked = min(self.parked + 1, PARKED_COUNTED_MAX)
+
+
+# Rights are read from the views up to their checkpoint, and from the log only after it. What the views make of these needs
+# nothing of what else is in the feed.
+_NEVER_HELD = (MemberJoined, MemberLeft, MemberRemoved, RoleChanged, ChannelDeleted)
 
 
 def _may_be_poison(error: Exception) -> bool:

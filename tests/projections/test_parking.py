@@ -9,8 +9,8 @@ import pytest
 
 from domain.decider import Recorded
 from domain.message import MessagePosted
+from projections import memberships, timeline, unread
 from projections import rebuild as rebuilding
-from projections import timeline
 from projections.group import VIEWS
 from projections.projection import View, Write
 from projections.rebuild import RebuildError
@@ -80,6 +80,32 @@ async def test_a_poison_event_is_parked_its_feed_is_held_and_the_others_go_on(da
         assert await _parked(connection) == [_position(world, cast.m(number)) for number in range(3, 9)]
         assert runner.parked == 6
         assert {row.parked for row in await rebuilding.status(connection)} == {6}
+
+
+async def test_whoever_loses_a_held_channel_loses_it_at_once(database: str) -> None:
+    """Removed, left, or deleted behind a poison event: rights and follow intervals are the log's; so are those who join."""
+    world = cast.town()
+    for channel_id, at in ((cast.PUBLIC, 1), (cast.PRIVATE, 3)):
+        world.given(cast.post(cast.OWNER, at, "good", channel_id), cast.post(cast.OWNER, at + 1, "poison", channel_id))
+    world.given(
+        cast.remove(cast.OWNER, cast.MEMBER, cast.PRIVATE),
+        cast.leave(cast.ADMIN, cast.PRIVATE),
+        cast.set_member(cast.OWNER, cast.GUEST, channel_id=cast.PRIVATE),
+        cast.delete_channel(cast.OWNER, cast.PUBLIC),
+    )
+    async with await log.connect(database) as connection, running_group(database, _with(Choking())) as runner:
+        await store(connection, world.log)
+        assert await runner.wait_for(len(world.log), 20)
+        assert runner.holds(cast.PRIVATE)
+        assert await _parked(connection) == [_position(world, cast.m(2)), _position(world, cast.m(4))]
+        for person, sees in ((cast.OWNER, True), (cast.GUEST, True), (cast.MEMBER, False), (cast.ADMIN, False)):
+            assert (await timeline.message(connection, cast.m(3), person) is not None) == sees
+            assert await timeline.message(connection, cast.m(1), person) is None
+            mine = await unread.my_channels(connection, person)
+            assert [row.channel.channel_id for row in mine.channels] == ([cast.PRIVATE] if sees else [])
+            assert (await memberships.role(connection, cast.PRIVATE, person) is not None) == sees
+            followed, _ = await memberships.intervals(connection, person, 0)
+            assert [row.channel_id for row in followed if row.left_position is None] == ([cast.PRIVATE] if sees else [])
 
 
 async def test_a_held_feed_stays_held_after_a_restart(database: str) -> None:
