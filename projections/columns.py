@@ -43,6 +43,10 @@ class Int8s(list[int]):
     """`int8[]`"""
 
 
+class Chars(list[int]):
+    """`"char"[]`, each as the byte that it is"""
+
+
 class Bools(list[bool]):
     """`bool[]`"""
 
@@ -52,7 +56,7 @@ class Moments(list[datetime | None]):
 
 
 def _uuid(value: UUID | None) -> bytes:
-    return b"\0\0\0\x10" + value.bytes if value is not None else _NULL
+    return b"\0\0\0\x10" + value.int.to_bytes(16, "big") if value is not None else _NULL
 
 
 def _text(value: str) -> bytes:
@@ -72,6 +76,9 @@ def _int4(value: int) -> bytes:
 
 def _int8(value: int) -> bytes:
     return _sized_int8(8, value)
+
+
+_CHARS = tuple(b"\0\0\0\x01" + bytes((value,)) for value in range(256))
 
 
 def _bool(value: bool) -> bytes:
@@ -98,5 +105,6 @@ _register(Texts, 1009, 25, _text)
 _register(Blobs, 1001, 17, _blob)
 _register(Int4s, 1007, 23, _int4)
 _register(Int8s, 1016, 20, _int8)
+_register(Chars, 1002, 18, _CHARS.__getitem__)
 _register(Bools, 1000, 16, _bool)
 _register(Moments, 1185, 1184, _moment)

@@ -24,7 +24,7 @@ from psycopg import AsyncConnection
 from domain import catalog
 from domain.decider import Damaged, Event, NewEvent, Recorded, Skipped, Unknown
 from domain.ids import membership_id
-from projections.columns import Blobs, Int4s, Int8s, Texts, Uuids
+from projections.columns import Blobs, Chars, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
 """Also the library's channel name, so that its subscriptions are woken by our appends."""
@@ -88,6 +88,9 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """A decided command, ready to be appended."""
 
@@ -99,6 +102,10 @@ class Attempt(msgspec.Struct, frozen=True):
     creates: UUID | None = None
     """The stream that this command begins: when it has events, the answer is `exists`."""
     encoded: tuple[tuple[str, bytes], ...] = ()
+    places: tuple[int, ...] = ()
+    """Of each event, where its stream stands in `relied`."""
+    modes: bytes = b""
+    """Of each relied stream: `r` only read, `w` written, `c` begun."""
     written: frozenset[UUID] = frozenset()
     size_bytes: int = 0
 
@@ -112,6 +119,13 @@ class Attempt(msgspec.Struct, frozen=True):
     ) -> "Attempt":
         """Encode the events once, however often the attempt is sent."""
         encoded = tuple(catalog.encode(new.event) for new in events)
+        place_of = {stream_id: place for place, stream_id in enumerate(relied)}
+        places = tuple(place_of[new.stream_id] for new in events)
+        modes = bytearray(b"r" * len(relied))
+        for place in places:
+            modes[place] = _WRITTEN
+        if creates is not None:
+            modes[place_of[creates]] = _BEGUN
         return Attempt(
             command_id,
             command_hash,
@@ -119,9 +133,14 @@ class Attempt(msgspec.Struct, frozen=True):
             tuple(events),
             creates,
             encoded,
+            places,
+            bytes(modes),
             frozenset(new.stream_id for new in events),
             sum(len(state) for _, state in encoded),
         )
+
+
+_WRITTEN, _BEGUN = b"wc"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -136,40 +155,32 @@ class Result(msgspec.Struct, frozen=True):
 
 _APPEND = (
     "select command, outcome, stream_id, stream_version, event_position, feed, seq, recorded, topic, state"
-    ' from sermo_append(%b::uuid[], %b::bytea[], %b::int4[], %b::uuid[], %b::int8[], %b::text[]::"char"[],'
+    ' from sermo_append(%b::uuid[], %b::bytea[], %b::int4[], %b::uuid[], %b::int8[], %b::"char"[],'
     " %b::int4[], %b::text[], %b::bytea[], %b::uuid[])"
 )
 
 
 def append_parameters(batch: Sequence[Attempt]) -> tuple[list[Any], ...]:
     """The arrays of `sermo_append`, in its order."""
-    stream_commands = Int4s()
-    stream_ids = Uuids()
-    stream_versions = Int8s()
-    stream_modes = Texts()
-    event_streams = Int4s()
-    event_topics = Texts()
-    event_states = Blobs()
-    event_feeds = Uuids()
+    command_ids, command_hashes = Uuids(), Blobs()
+    stream_commands, stream_ids, stream_versions, stream_modes = Int4s(), Uuids(), Int8s(), Chars()
+    event_streams, event_topics, event_states, event_feeds = Int4s(), Texts(), Blobs(), Uuids()
     for number, attempt in enumerate(batch, 1):
-        places: dict[UUID, int] = {}
-        for stream_id, version in attempt.relied.items():
-            places[stream_id] = len(stream_ids) + 1
-            stream_commands.append(number)
-            stream_ids.append(stream_id)
-            stream_versions.append(version)
-            if stream_id == attempt.creates:
-                stream_modes.append("c")
-            else:
-                stream_modes.append("w" if stream_id in attempt.written else "r")
-        for new, (topic, state) in zip(attempt.events, attempt.encoded, strict=True):
-            event_streams.append(places[new.stream_id])
+        command_ids.append(attempt.command_id)
+        command_hashes.append(attempt.command_hash)
+        first = len(stream_ids) + 1
+        stream_commands += [number] * len(attempt.relied)
+        stream_ids += attempt.relied
+        stream_versions += attempt.relied.values()
+        stream_modes += attempt.modes
+        for new, place, (topic, state) in zip(attempt.events, attempt.places, attempt.encoded, strict=True):
+            event_streams.append(first + place)
             event_topics.append(topic)
             event_states.append(state)
             event_feeds.append(new.feed_id)
     return (
-        Uuids(attempt.command_id for attempt in batch),
-        Blobs(attempt.command_hash for attempt in batch),
+        command_ids,
+        command_hashes,
         stream_commands,
         stream_ids,
         stream_versions,
@@ -196,7 +207,7 @@ def _results(batch: Sequence[Attempt], rows: Iterable[tuple[Any, ...]]) -> list[
     moved: list[UUID | None] = [None] * len(batch)
     for number, outcome, stream_id, version, position, feed, seq, recorded, topic, state in rows:
         index = number - 1
-        kind = outcomes[index] = Kind(outcome)
+        kind = outcomes[index] = _KINDS[outcome]
         if kind is Kind.CONFLICT:
             moved[index] = stream_id
             continue

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from psycopg import sql
 
 from domain.channel import TopicChanged
@@ -141,10 +142,7 @@ async def test_commands_are_unavailable_while_the_database_is_gone_and_fine_afte
 async def test_one_command_that_the_database_refuses_harms_no_other_of_its_batch(database: str) -> None:
     """The poisoned one gets the error, the rest of the batch is appended."""
     async with running_node(database) as node, await psycopg.AsyncConnection.connect(database) as holder:
-        poisoned = made(1, set(), {1})
-        poisoned = Attempt(
-            poisoned.command_id, None, {UUID(int=1): 0}, poisoned.events, None, (("x\x00", b""),), poisoned.written, 0
-        )
+        poisoned = replace(attempt(UUID(int=1)), encoded=(("x\x00", b""),))
         await holder.execute("select sermo_lock_log()")
         deadline = time.monotonic() + 5
         blocker = node.appender.submit(attempt(new_id()), deadline)
