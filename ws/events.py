@@ -282,7 +282,7 @@ class EventStream:
         limits = self._services.limits
         return self._waiting_bytes > limits.outbox_max_bytes or len(self._waiting) >= limits.outbox_max_frames
 
-    def push(self, frame: Encoded) -> bool:
+    def push(self, frame: Encoded, at_once: bool = False) -> bool:
         """See `ws.ports.Sink`."""
         if self.is_full:
             return False

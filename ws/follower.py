@@ -64,6 +64,21 @@ class Services:
 class Follower:
     """Follows the feeds of one person, or of one channel that the person is in. All methods run in the loop's thread."""
 
+    # Fan-out looks at each one of thousands for every event: what it needs lies in one place.
+    __slots__ = (
+        "_intervals",
+        "_known",
+        "_log_id",
+        "_services",
+        "_sink",
+        "_task",
+        "channel_id",
+        "is_live",
+        "push",
+        "sent_position",
+        "user_id",
+    )
+
     def __init__(self, services: Services, sink: Sink, user_id: UUID, channel_id: UUID | None, log_id: str) -> None:
         self._services = services
         self._sink = sink
@@ -77,6 +92,8 @@ class Follower:
         self.sent_position = 0
         """While behind: everything of this client's up to here was written. Live: see `position`."""
         self.is_live = False
+        self.push = sink.push
+        """For the hub: a live event's frame; False when the client is too far behind to take it."""
 
     @property
     def position(self) -> int:
@@ -153,10 +170,6 @@ class Follower:
     def signal(self, signals: Sequence[Encoded]) -> None:
         """Write signals."""
         self._sink.push_signals(signals)
-
-    def push(self, frame: Encoded) -> bool:
-        """A live event's frame, from the hub; False when the client is too far behind to take it."""
-        return self._sink.push(frame)
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
         """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""

@@ -35,8 +35,8 @@ class Live(Protocol):
     channel_id: UUID | None
     """It is bound to this channel, and follows nothing else."""
 
-    def push(self, frame: Encoded, /) -> bool:
-        """Write an event's frame; False when the client is too far behind to take it."""
+    def push(self, frame: Encoded, at_once: bool, /) -> bool:
+        """See `ws.ports.Sink`."""
         ...
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
@@ -127,10 +127,11 @@ class Hub:
         """The tail's listener."""
         if not self._followers and not self._users:
             return
+        is_alone = len(events) == 1
         for recorded in events:
-            self._publish(recorded)
+            self._publish(recorded, is_alone)
 
-    def _publish(self, recorded: Recorded) -> None:
+    def _publish(self, recorded: Recorded, is_alone: bool) -> None:
         event = recorded.event
         if isinstance(event, MemberJoined):
             self._take_in(recorded, event)
@@ -142,7 +143,7 @@ class Hub:
                 # Somebody came to follow this after the tail had asked for it.
                 self._fall_behind(recorded, tuple(targets))
             else:
-                self._deliver(recorded, targets)
+                self._deliver(recorded, targets, is_alone)
         if isinstance(event, MemberLeft | MemberRemoved | ChannelDeleted):
             self._let_go(recorded)
 
@@ -158,11 +159,11 @@ class Hub:
             return self._everyone
         return self._followers.get(feed_id) or self._own(feed_id)
 
-    def _deliver(self, recorded: Recorded, targets: Collection[Live]) -> None:
+    def _deliver(self, recorded: Recorded, targets: Collection[Live], is_alone: bool) -> None:
         frame = self.encode(recorded)
         if frame is None:
             return
-        behind = [connection for connection in targets if not connection.push(frame)]
+        behind = [connection for connection in targets if not connection.push(frame, is_alone)]
         self.deliveries += len(targets) - len(behind)
         self._fall_behind(recorded, behind)
 

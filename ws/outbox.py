@@ -44,8 +44,11 @@ class Outbox(Protocol):
         """What the client has not taken yet, without the kernel's buffers."""
         ...
 
-    def push(self, frame: Encoded, /) -> bool:
-        """Write a frame that goes to many; False, and nothing is written, when the client is behind."""
+    def push(self, frame: Encoded, at_once: bool = False, /) -> bool:
+        """Write a frame that goes to many; False, and nothing is written, when the client is behind.
+
+        `at_once`: waiting for what could go out with it gains nothing.
+        """
         ...
 
     def send(self, frame: Encoded, /) -> None:
@@ -109,7 +112,7 @@ class AsgiOutbox:
         """See `Outbox`."""
         return self.unsent_bytes * 2 <= self._max_bytes and len(self._waiting) * 2 <= self._max_frames
 
-    def push(self, frame: Encoded) -> bool:
+    def push(self, frame: Encoded, at_once: bool = False) -> bool:
         """See `Outbox`."""
         if self.is_full:
             return False

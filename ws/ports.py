@@ -19,8 +19,11 @@ class Sink(Protocol):
         """Whether writing still has a meaning."""
         ...
 
-    def push(self, frame: Encoded, /) -> bool:
-        """A live event's frame; False when the client is too far behind to take it. Never blocks."""
+    def push(self, frame: Encoded, at_once: bool = False, /) -> bool:
+        """A live event's frame; False when the client is too far behind to take it. Never blocks.
+
+        `at_once`: it is alone, so waiting for others that could go out with it gains nothing.
+        """
         ...
 
     def push_backlog(self, frames: Sequence[Encoded]) -> None:

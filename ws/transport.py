@@ -151,6 +151,8 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         data, self.frames = self.frames[0], []
         if self.close_sent:
             return
+        if self.outbox is not None:
+            self.outbox.expect_answer()
         if self.curr_msg_data_type == "text":
             try:
                 self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
@@ -186,6 +188,12 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         if self._part_count > self.parts_per_s:
             self.close_now(CloseCode.TOO_MANY, reason(RateLimited.code, _TOO_MANY_DELAY_MS))
 
+    def pause_writing(self) -> None:
+        """The client does not take what it was sent."""
+        super().pause_writing()
+        if self.outbox is not None:
+            self.outbox.pause()
+
     def resume_writing(self) -> None:
         """The client takes more again."""
         super().resume_writing()
@@ -207,7 +215,8 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = self._discarding = True
+        self._end_writing()
+        self._discarding = True
         self._rest = b""
         self._linger(_DISCARD_S)
         if code == CloseCode.TOO_BIG:
@@ -225,8 +234,14 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self._end_writing()
         self._linger(LINGER_S)
+
+    def _end_writing(self) -> None:
+        """Nothing may come after a close frame."""
+        self.close_sent = True
+        if self.outbox is not None:
+            self.outbox.pause()
 
     def shutdown(self) -> None:
         """The server ends: one that was told so has a moment to answer; uvicorn waits for it."""
@@ -264,7 +279,7 @@ class Flusher:
     """Writes what lies in the outboxes of a node, a moment later: what a client is sent in that moment goes out in one call.
 
     A sender's own event is written by the hub, and the acknowledgement a turn of the event loop later by the command that
-    waited; so it is two turns until the bytes go out.
+    waited; so it is two turns until the bytes go out. Who waits for no answer gets an event without it.
     """
 
     def __init__(self) -> None:
@@ -296,6 +311,7 @@ class TransportOutbox:
     __slots__ = (
         "_flusher",
         "_handed_bytes",
+        "_is_straight",
         "_max_bytes",
         "_max_frames",
         "_protocol",
@@ -317,6 +333,8 @@ class TransportOutbox:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._handed_bytes = 0
+        self._is_straight = False
+        """Nothing waits, and nothing speaks against handing a frame to the transport at once."""
         self._unanswered = 0
         self._taken_bytes: int | None = None
         """As of the last ping, where the transport was stuck then."""
@@ -341,8 +359,18 @@ class TransportOutbox:
         """See `Outbox`."""
         return self._waiting_bytes * 2 <= self._max_bytes and len(self._waiting) * 2 <= self._max_frames
 
-    def push(self, frame: Encoded) -> bool:
-        """See `Outbox`."""
+    def push(self, frame: Encoded, at_once: bool = False) -> bool:
+        """See `Outbox`. The first lines are what fan-out costs for each socket and event."""
+        if at_once and self._is_straight and not self._transport.is_closing():
+            try:
+                wire = frame.wire
+                self._handed_bytes += len(wire)
+                self._transport.write(wire)
+            except Exception:
+                # As of the flusher: this client has to come back, the others get theirs.
+                logger.exception("ws.write_failed")
+                self.abort()
+            return True
         if self._waiting_bytes > self._max_bytes or len(self._waiting) >= self._max_frames:
             return False
         self._write(frame.compressed if self._protocol.compresses else frame.wire)
@@ -356,8 +384,17 @@ class TransportOutbox:
         """See `Outbox`; it goes out in a moment."""
         self._write(compressed_frame(payload) if self._protocol.compresses else text_frame(payload))
 
+    def expect_answer(self) -> None:
+        """What comes next may be followed by an answer in a moment, and goes out with it."""
+        self._is_straight = False
+
+    def pause(self) -> None:
+        """Nothing more for the transport, for now or for good."""
+        self._is_straight = False
+
     def _write(self, wire: bytes) -> None:
         if not self._waiting:
+            self._is_straight = False
             self._flusher.add(self)
         self._waiting.append(wire)
         self._waiting_bytes += len(wire)
@@ -372,6 +409,7 @@ class TransportOutbox:
             wire = self._next()
             self._handed_bytes += len(wire)
             self._transport.write(wire)
+        self._is_straight = not self._waiting and self.is_open and writable.is_set() and not self._protocol.compresses
 
     def _next(self) -> bytes:
         waiting = self._waiting
@@ -387,7 +425,7 @@ class TransportOutbox:
         return b"".join(waiting[:count])
 
     def _drop(self) -> None:
-        self._waiting, self._waiting_bytes = [], 0
+        self._waiting, self._waiting_bytes, self._is_straight = [], 0, False
 
     async def drained(self, no_progress_s: float) -> bool:
         """See `Outbox`."""

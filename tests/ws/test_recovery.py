@@ -144,7 +144,7 @@ class Listening:
         self.positions: list[int] = []
         self.is_over = False
 
-    def push(self, frame: Encoded, /) -> bool:
+    def push(self, frame: Encoded, at_once: bool = False, /) -> bool:
         """See `ws.hub.Live`."""
         assert frame.position is not None
         self.positions.append(frame.position)

@@ -1,13 +1,14 @@
 """What goes to one client, in both ways: ready frames on uvicorn's transport, and plain ASGI on a server that is not ours."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.support.outboxes import OutboxServer, outbox_server
-from tests.support.rawsocket import close_code, frames_of, raw_socket
+from tests.support.rawsocket import close_code, frames_of, masked, raw_socket
 from tests.support.wait import await_until
 from ws.limits import Limits
 from ws.outbox import Outbox
@@ -33,13 +34,13 @@ async def outbox_of(server: OutboxServer) -> Outbox:
         return await server.outboxes.get()
 
 
-async def fill(outbox: Outbox, size: int) -> list[bytes]:
+async def fill(outbox: Outbox, size: int, *, at_once: bool = False) -> list[bytes]:
     """Push frames of this size until the outbox refuses one; what it took."""
     taken: list[bytes] = []
     async with asyncio.timeout(30):
         while True:
             payload = b"%d " % len(taken) + b"x" * size
-            if not outbox.push(Encoded(len(taken), payload)):
+            if not outbox.push(Encoded(len(taken), payload), at_once):
                 return taken
             taken.append(payload)
             if len(taken) % 20 == 0:
@@ -73,11 +74,48 @@ async def test_frames_go_out_as_they_were_written(server: OutboxServer) -> None:
         assert await ws.recv() == "echo"
 
 
-async def test_bytes_that_a_client_does_not_take_are_bounded_and_none_is_lost(server: OutboxServer) -> None:
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_frame_that_goes_at_once_overtakes_none_and_none_follows_a_close(
+    server: OutboxServer, seed: int
+) -> None:
+    """Alone or after others, large or small, while answers are on their way and while the client takes nothing."""
+    chance = random.Random(seed)
+    async with raw_socket(server.url, receive_bytes=4_096) as (reader, writer):
+        outbox = await outbox_of(server)
+        sent: list[bytes] = []
+        for number in range(300):
+            payload = b"%d " % number + b"x" * chance.choice([0, 100, 5_000])
+            kind, is_taken = chance.randrange(4), True
+            if kind == 0:
+                outbox.write(payload)
+            else:
+                is_taken = outbox.push(Encoded(number, payload), kind > 1)
+            if is_taken:
+                sent.append(payload)
+            if not is_taken or chance.random() < 0.05:
+                writer.write(masked(b"echo"))
+                # Where the answer comes in between is not ours to know.
+                assert [each for each in await texts(reader, len(sent) + 1) if each != b"echo"] == sent
+                sent = []
+            elif chance.random() < 0.3:
+                await asyncio.sleep(0)
+        assert await texts(reader, len(sent)) == sent
+        outbox.close(4002, "because")
+        outbox.push(Encoded(0, b"late"), True)
+        outbox.push(Encoded(0, b"late"))
+        assert await close_code(reader) == 4002
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_bytes_that_a_client_does_not_take_are_bounded_and_none_is_lost(
+    server: OutboxServer, at_once: bool
+) -> None:
     """What was taken arrives, in order, when the client reads again; then there is room."""
     async with raw_socket(server.url, receive_bytes=4_096) as (reader, _):
         outbox = await outbox_of(server)
-        taken = await fill(outbox, 1_000)
+        outbox.write(b"first")
+        assert await texts(reader, 1) == [b"first"]
+        taken = await fill(outbox, 1_000, at_once=at_once)
         assert outbox.is_full
         assert outbox.unsent_bytes <= MAX_BYTES + BESIDE_BYTES
         assert await texts(reader, len(taken)) == taken
