@@ -175,6 +175,7 @@ class Appender:
                 if self._connection is None:
                     self._connection = await self._connect()
                 began = time.perf_counter()
+                self._tail.offer_is_due = True
                 with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
                     results = await log.append(self._connection, [item.attempt for item in batch])
             except (*log.CONNECTION_ERRORS, TimeoutError) as error:
@@ -191,6 +192,8 @@ class Appender:
                 self.seconds.observe(time.perf_counter() - began)
                 self._answer(batch, results)
                 return
+            finally:
+                self._tail.offer_is_due = False
 
     async def _send_apart(self, batch: list[_Waiting], error: psycopg.Error) -> None:
         """The database refused the call itself: find out whose fault it is, so that one command cannot harm others."""

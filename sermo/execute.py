@@ -6,15 +6,16 @@ cached states it is made again from the database before it is answered.
 """
 
 import asyncio
+import logging
 import time
-import uuid
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
+import uuid_utils.compat
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 from psycopg_pool import PoolClosed
@@ -45,21 +46,22 @@ class StateCache:
 
     def __init__(self, capacity: int = CACHED_STREAMS) -> None:
         self._capacity = capacity
-        self._entries: dict[UUID, tuple[State | None, int]] = {}
+        # A plain dict finds its first entry only by walking over all that were taken from its front.
+        self._entries: OrderedDict[UUID, tuple[State | None, int]] = OrderedDict()
 
     def get(self, stream_id: UUID) -> tuple[State | None, int] | None:
         """State and version, or None where they are not cached."""
-        entry = self._entries.pop(stream_id, None)
+        entry = self._entries.get(stream_id)
         if entry is not None:
-            self._entries[stream_id] = entry
+            self._entries.move_to_end(stream_id)
         return entry
 
     def put(self, stream_id: UUID, state: State | None, version: int) -> None:
         """Remember what was read from the database."""
-        self._entries.pop(stream_id, None)
         self._entries[stream_id] = (state, version)
+        self._entries.move_to_end(stream_id)
         if len(self._entries) > self._capacity:
-            del self._entries[next(iter(self._entries))]
+            self._entries.popitem(last=False)
 
     def forget(self, stream_ids: Sequence[UUID]) -> None:
         """Drop entries that turned out to be old."""
@@ -113,7 +115,7 @@ class Executor:
         self, command: Command, *, command_id: UUID | None = None, command_hash: bytes | None = None
     ) -> Outcome:
         """See `domain.decider.Execute`."""
-        own_id = command_id or uuid.uuid4()
+        own_id = command_id or uuid_utils.compat.uuid4()
         try:
             outcome = await self._with_or_without_witness(command, own_id, command_id, command_hash)
         except Refusal as refusal:
@@ -125,7 +127,8 @@ class Executor:
     def _note(self, command: Command, command_id: UUID, outcome: str, position: int | None = None) -> None:
         name = type(command).__name__
         self.commands[name, outcome] += 1
-        logger.debug("command", command=name, command_id=str(command_id), outcome=outcome, position=position)
+        if logger.is_enabled_for(logging.DEBUG):
+            logger.debug("command", command=name, command_id=str(command_id), outcome=outcome, position=position)
 
     async def _with_or_without_witness(
         self, command: Command, own_id: UUID, command_id: UUID | None, command_hash: bytes | None

@@ -13,6 +13,7 @@ Listeners are plain functions, called in the event loop's thread with each batch
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Container, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,8 @@ POLL_INTERVAL_S = 0.5
 ANSWER_TIMEOUT_S = 10.0
 """A read that is not answered by then runs on a dead connection."""
 READ_LIMIT = 2_000
+OFFER_WAIT_S = 0.005
+"""For this node's own append to return, before it is read from the log instead."""
 PASSED_OVER_PAUSE_S = 0.005
 """After a read of which nobody here wanted anything: events come together, and 200 reads a second are the most."""
 
@@ -52,6 +55,9 @@ class Tail:
         self._recent = Recent()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._connection: AsyncConnection[Any] | None = None
+        self.offer_is_due = False
+        """This node's own append is under way, and will be offered. Its notification may come before it has returned."""
+        self._is_offered = asyncio.Event()
         self.wants: Callable[[], Sequence[UUID] | None] = lambda: None
         """The feeds whose messages and markers somebody here needs; None for all."""
         self.position = 0
@@ -112,6 +118,7 @@ class Tail:
         """Take what this node has just appended, if nothing is missing before it; else the next read brings it."""
         if events and events[0].position == self.position + 1:
             self._publish(events)
+        self._is_offered.set()
 
     async def wait_beyond(self, position: int, timeout_s: float) -> bool:
         """Wait until the tail is past a position; False when the time is over first."""
@@ -203,13 +210,21 @@ class Tail:
 
     async def _wait_for_notify(self, connection: AsyncConnection[Any]) -> None:
         """Return when something may be there that was not offered already, or after the poll interval."""
-        end = time.monotonic() + POLL_INTERVAL_S
-        while (left_s := end - time.monotonic()) > 0:
-            async for notify in connection.notifies(timeout=left_s, stop_after=1):
+        async with aclosing(connection.notifies(timeout=POLL_INTERVAL_S)) as notifications:
+            async for notify in notifications:
                 last = notify.payload.rpartition(",")[2]
                 # The library's appends notify without a payload that we know.
-                if not last.isdecimal() or int(last) > self.position:
+                if not last.isdecimal() or (int(last) > self.position and not await self._has_offered(int(last))):
                     return
+
+    async def _has_offered(self, position: int) -> bool:
+        """Whether the position comes without a read, from an append of this node that is just ending."""
+        if self.offer_is_due:
+            self._is_offered.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OFFER_WAIT_S):
+                    await self._is_offered.wait()
+        return position <= self.position
 
     def _publish(self, events: Sequence[Recorded]) -> None:
         if not events:

@@ -202,7 +202,7 @@ class Commands:
             channel_id = await self._services.reader.message_channel(message_id)
             if channel_id is not None:
                 if len(known) >= MESSAGE_CHANNELS_MAX:
-                    del known[next(iter(known))]
+                    known.popitem(last=False)
                 known[message_id] = channel_id
         return channel_id
 

@@ -6,6 +6,7 @@ nothing comes twice. A slow client and a resuming one take the same way (docs/de
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
@@ -57,7 +58,7 @@ class Services:
         self.limits = limits
         self.admission = Admission(limits.catch_ups)
         self.metrics = SocketMetrics()
-        self.message_channels: dict[UUID, UUID] = {}
+        self.message_channels: OrderedDict[UUID, UUID] = OrderedDict()
         """Of some messages, in which channel they are."""
 
 

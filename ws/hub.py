@@ -4,6 +4,7 @@ Everything here runs in the tail's call, without a pause: membership changes tak
 connection that is put in at `position` gets everything after it. Who is behind leaves the hub and reads the log.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -64,7 +65,7 @@ class Hub:
         self._bound: set[Live] = set()
         self._users: dict[UUID, _User] = {}
         self._followers: dict[UUID, set[Live]] = {}
-        self._kept: dict[int, Encoded] = {}
+        self._kept: OrderedDict[int, Encoded] = OrderedDict()
         self.deliveries = 0
 
     @property
@@ -86,7 +87,7 @@ class Hub:
             if kept is not None:
                 self._kept[recorded.position] = kept
                 if len(self._kept) > KEPT_FRAMES:
-                    del self._kept[next(iter(self._kept))]
+                    self._kept.popitem(last=False)
         return kept
 
     def forget(self) -> None:
