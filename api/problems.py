@@ -16,7 +16,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from domain.errors import (
     BadRequest,
     Invalid,
-    InvalidId,
     NotFound,
     Refusal,
     ResyncRequired,
@@ -163,9 +162,7 @@ def _from_validation(error: ValidationException) -> Refusal:
     return Invalid(f"{field}: {text}" if field and text else error.detail, field=field)
 
 
-def from_msgspec(error: msgspec.ValidationError, own_ids: frozenset[str]) -> Refusal:
-    """A body that is JSON, but not of the documented shape. `own_ids`: the fields that hold ids made by the client."""
+def from_msgspec(error: msgspec.ValidationError) -> Refusal:
+    """A body that is JSON, but not of the documented shape."""
     refusal = from_validation_error(error)
-    if isinstance(refusal, InvalidId) and refusal.field not in own_ids:
-        return Invalid(str(refusal), field=refusal.field)
     return refusal if refusal.field is not None else Invalid(str(refusal), field="body")

@@ -32,8 +32,6 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_OWN_IDS = frozenset({"message_id", "channel_id"})
-"""Fields of bodies that hold ids made by the client: what is no UUID there is `invalid_id`."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,7 +149,7 @@ async def read_strictly(request: Request[Any, Any, Any]) -> None:
         request.decoded = shape.decode(body)
     except msgspec.ValidationError as error:
         _check_json(body)
-        raise from_msgspec(error, _OWN_IDS) from None
+        raise from_msgspec(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         _check_json(body)
         raise BadRequest from None

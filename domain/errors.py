@@ -83,7 +83,7 @@ class Invalid(Refusal):
 
 
 class InvalidId(Invalid):
-    """An id is not a UUID of the version that is wanted."""
+    """An id is no UUID, or not of version 7 where clients make it."""
 
     code, text = "invalid_id", "The id must be a UUID of version 7."
 

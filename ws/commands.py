@@ -239,7 +239,7 @@ class Commands:
                     content=frame.content,
                     at=at,
                     parent_id=frame.parent_id,
-                    also_to_channel=frame.also_to_channel,
+                    also_to_channel=bool(frame.also_to_channel),
                 )
                 return _message_sent(await execute(post), ref)
             case frames.EditMessage(message_id, content):

@@ -63,7 +63,7 @@ class Message(ClientFrame, frozen=True):
     """1 to 4,096 characters."""
     parent_id: UUID | None = None
     """The message that this one answers; a reply to a reply joins its root."""
-    also_to_channel: bool = False
+    also_to_channel: bool | None = None
     """Show a reply on the channel's page too."""
 
 

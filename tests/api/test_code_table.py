@@ -94,13 +94,16 @@ async def test_content_of_4096_astral_characters_is_accepted(ann: Person) -> Non
 
 
 async def test_an_id_that_the_client_made_wrongly_is_invalid_id(ann: Person) -> None:
-    """Ids made by clients are UUID version 7: nobody can sit on a stream that another kind will need."""
+    """Ids made by clients are UUID version 7: nobody can sit on a stream that another kind will need. Others are ids at least."""
     channel_id = await ann.make_channel()
     for message_id in (V4, "nonsense"):
         body = {"message_id": message_id, "content": "hi"}
         refused(await ann.post(f"/channels/{channel_id}/messages", body), 422, "invalid_id", "message_id")
+    body = {"message_id": str(new_id()), "content": "hi", "parent_id": "nonsense"}
+    refused(await ann.post(f"/channels/{channel_id}/messages", body), 422, "invalid_id", "parent_id")
     body = {"kind": "public", "name": "x", "channel_id": V4}
     refused(await ann.post("/channels", body), 422, "invalid_id", "channel_id")
+    refused(await ann.post("/directs", {"user_ids": ["x"]}), 422, "invalid_id", "user_ids")
 
 
 BODIES: list[tuple[str, str, dict[str, object], str]] = [
@@ -115,7 +118,6 @@ BODIES: list[tuple[str, str, dict[str, object], str]] = [
     ("a long topic", "/channels", {"kind": "public", "name": "x", "topic": "x" * 1_001}, "topic"),
     ("nobody else", "/directs", {"user_ids": []}, "user_ids"),
     ("nine others", "/directs", {"user_ids": [new_id() for _ in range(9)]}, "user_ids"),
-    ("ids that are none", "/directs", {"user_ids": ["x"]}, "user_ids"),
 ]
 
 
