@@ -5,6 +5,7 @@ A connection's cost is a few attributes; one sweep a second looks at all of them
 
 import asyncio
 import enum
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -37,9 +38,11 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Config(uvicorn.Config):
     """uvicorn's configuration, with our limits for the protocols that it makes."""
 
-    def __init__(self, app: Any, limits: HttpLimits, **options: Any) -> None:
+    def __init__(self, app: Any, limits: HttpLimits, refusals: Counter[str] | None = None, **options: Any) -> None:
         super().__init__(app, **options)
         self.limits = limits
+        self.refusals: Counter[str] = Counter() if refusals is None else refusals
+        """Connections that were ended before a request was the application's, by status."""
 
 
 class _Stage(enum.Enum):
@@ -124,12 +127,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer in place of the application where nothing else is being answered, and close."""
         if self.transport.is_closing():
             return
+        number, _, title = status.partition(" ")
+        self.config.refusals[number] += 1
         if self._stage is _Stage.HEAD:
             is_free = self.cycle is None or self.cycle.response_complete
         else:
             is_free = not self.cycle.response_started and not self.pipeline
         if is_free:
-            number, _, title = status.partition(" ")
             problem = {"type": f"urn:sermo:problem:{code}", "title": title, "status": int(number)}
             problem |= {"code": code, "detail": detail}
             body = msgspec.json.encode(problem)

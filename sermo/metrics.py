@@ -56,6 +56,14 @@ class _NodeCollector(Collector):
         for code, count in metrics.closes.items():
             closes.add_metric([str(int(code))], count)
         yield closes
+        refusals = CounterMetricFamily(
+            "sermo_http_refusals",
+            "Connections ended before a request had come whole, by status: 408 too slow, 431 too large, 503 too many.",
+            labels=["status"],
+        )
+        for status, count in self._node.http_refusals.items():
+            refusals.add_metric([status], count)
+        yield refusals
         resumes = CounterMetricFamily(
             "sermo_resumes", "Resumes, by outcome: resumed, or the reason of a resync.", labels=["outcome"]
         )

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -81,6 +82,8 @@ class Node:
         self.registry = Registry(limits)
         self.sockets = Endpoint(services, self.registry, settings.allowed_origins)
         self.events = Events(services, self.registry)
+        self.http_refusals: Counter[str] = Counter()
+        """Connections that were ended before a request had come whole, by status."""
         self.metrics = Metrics(self)
         self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))

@@ -99,6 +99,7 @@ async def serving(node: Node, listener: socket.socket, limits: HttpLimits | None
     config = Config(
         application(node),
         limits,
+        node.http_refusals,
         loop="none",
         http=HttpProtocol,
         ws=SermoWebSocketProtocol,

@@ -4,15 +4,13 @@ from collections import Counter
 
 from prometheus_client import Histogram
 
-from ws.codes import CloseCode
-
 
 class SocketMetrics:
     """Of one node, since it started."""
 
     def __init__(self) -> None:
         self.frames_received = 0
-        self.closes: Counter[CloseCode] = Counter()
+        self.closes: Counter[int] = Counter()
         """Ends from our side, by code."""
         self.resumes: Counter[str] = Counter()
         """By outcome: resumed, epoch, ahead, backlog."""

@@ -72,7 +72,7 @@ class Endpoint:
                 "headers": [],
             }
         )
-        outbox = outbox_for(socket.scope, socket.send, self.limits, self._flusher)
+        outbox = outbox_for(socket.scope, socket.send, self.limits, self._flusher, self.metrics.closes)
         refusal = self._refusal(socket)
         if refusal is not None:
             self.metrics.closes[refusal[0]] += 1

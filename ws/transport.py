@@ -6,6 +6,7 @@ transport. uvicorn's own `send` encodes for each.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
@@ -59,6 +60,8 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
     """The client takes what `ws.wire` compresses."""
     parts_per_s: float = math.inf
     """Frames that are no message: the session cannot count them."""
+    closes: Counter[int] | None = None
+    """Ends for what the application never hears of, by code."""
     heard = True
     """Something has come since this was last set to False."""
     _rest = b""
@@ -157,6 +160,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
             try:
                 self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
             except UnicodeDecodeError:
+                self._count_close(1007)
                 self.close_now(1007, "text is UTF-8")
                 return
         else:
@@ -186,6 +190,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
             self._parts_since, self._part_count = now, 0
         self._part_count += 1
         if self._part_count > self.parts_per_s:
+            self._count_close(CloseCode.TOO_MANY)
             self.close_now(CloseCode.TOO_MANY, reason(RateLimited.code, _TOO_MANY_DELAY_MS))
 
     def pause_writing(self) -> None:
@@ -215,6 +220,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(b"".join(self.conn.data_to_send()))
+        self._count_close(code)
         self._end_writing()
         self._discarding = True
         self._rest = b""
@@ -236,6 +242,10 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self._end_writing()
         self._linger(LINGER_S)
+
+    def _count_close(self, code: int) -> None:
+        if self.closes is not None and not self.close_sent:
+            self.closes[code] += 1
 
     def _end_writing(self) -> None:
         """Nothing may come after a close frame."""
@@ -322,8 +332,11 @@ class TransportOutbox:
         "_waiting_bytes",
     )
 
-    def __init__(self, protocol: SermoWebSocketProtocol, limits: Limits, flusher: Flusher) -> None:
+    def __init__(
+        self, protocol: SermoWebSocketProtocol, limits: Limits, flusher: Flusher, closes: Counter[int]
+    ) -> None:
         self._protocol = protocol
+        protocol.closes = closes
         protocol.outbox = self
         protocol.parts_per_s = limits.parts_per_s
         self._transport: asyncio.Transport = protocol.transport
@@ -481,7 +494,10 @@ class TransportOutbox:
         await reading
 
 
-def outbox_for(scope: Any, send: Send, limits: Limits, flusher: Flusher) -> Outbox:
-    """The outbox of an accepted socket: the fast one where the server is ours, else one that works on any."""
+def outbox_for(scope: Any, send: Send, limits: Limits, flusher: Flusher, closes: Counter[int]) -> Outbox:
+    """The outbox of an accepted socket: the fast one where the server is ours, else one that works on any.
+
+    `closes` counts ends by their code that the server makes by itself.
+    """
     protocol = (scope.get("extensions") or {}).get(EXTENSION)
-    return AsgiOutbox(send, limits) if protocol is None else TransportOutbox(protocol, limits, flusher)
+    return AsgiOutbox(send, limits) if protocol is None else TransportOutbox(protocol, limits, flusher, closes)

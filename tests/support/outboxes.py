@@ -1,6 +1,7 @@
 """A small application on a real server whose outboxes the test holds: every socket hands its own over, and echoes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,8 @@ class OutboxServer:
         """Sockets that the application still serves."""
         self.most_waiting = 0
         """The most messages that lay before the application at once."""
+        self.closes: Counter[int] = Counter()
+        """What the protocol ended by itself, by code."""
         self._limits = limits
         self._flusher = Flusher()
 
@@ -31,7 +34,7 @@ class OutboxServer:
         assert scope["type"] == "websocket"
         await receive()
         await send({"type": "websocket.accept", "headers": []})
-        outbox = outbox_for(scope, send, self._limits, self._flusher)
+        outbox = outbox_for(scope, send, self._limits, self._flusher, self.closes)
         self.outboxes.put_nowait(outbox)
         self.open += 1
         try:

@@ -73,6 +73,7 @@ async def test_parts_that_are_too_much_together_are_1009(server: OutboxServer, s
         writer.write(masked(b"x" * size, fin=False))
         sending = asyncio.create_task(send(writer, masked(b"x" * size, 0, fin=False) * (1 + 1_000 // size), 1_000))
         assert await close_code(reader) == 1009
+        assert server.closes == {1009: 1}
         assert len(protocol._parts) <= 65_536
         sending.cancel()
         await asyncio.wait((sending,))
@@ -102,13 +103,14 @@ async def test_pings_of_a_client_that_does_not_read_are_answered_once_it_does(se
 
 
 async def test_too_many_frames_that_are_no_message_are_4101() -> None:
-    """The session counts messages; pings, pongs and parts are counted where they are seen."""
+    """The session counts messages; pings, pongs and parts are counted where they are seen. The end shows in the metrics."""
     for frame in (masked(b"", 9), masked(b"", 10), masked(b"", 0, fin=False)):
         async with outbox_server(Limits(parts_per_s=1_000)) as server, raw_socket(server.url) as (reader, writer):
             await protocol_of(server)
             first = masked(b"", fin=False) if frame == masked(b"", 0, fin=False) else b""
             writer.write(first + frame * 2_000)
             assert await close_code(reader) == 4101
+            assert server.closes == {4101: 1}
 
 
 async def test_a_flood_lies_before_the_application_in_small_slices(server: OutboxServer) -> None:

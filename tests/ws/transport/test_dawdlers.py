@@ -140,10 +140,11 @@ async def test_a_request_in_pieces_is_answered(node_with: StartNode) -> None:
 
 async def test_a_head_without_end_at_full_speed_is_431(node_with: StartNode) -> None:
     """The deadline alone would let megabytes pile up."""
-    async with node_with(Limits(), HttpLimits()) as (url, _), raw(url) as (reader, writer):
+    async with node_with(Limits(), HttpLimits()) as (url, node), raw(url) as (reader, writer):
         lines = (b"X-%d: " % number + b"x" * 5_000 + b"\r\n" for number in range(1_000))
         said = await trickle(writer, iter((b"GET / HTTP/1.1\r\n", *lines)), reader, pause_s=0.001)
         assert said.startswith(b"HTTP/1.1 431 ") or said == b""
+        assert node.http_refusals == {"431": 1}
 
 
 async def test_lines_behind_a_body_are_passed_over(node_with: StartNode) -> None:
@@ -222,13 +223,14 @@ async def _status(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 async def test_one_connection_too_many_is_503_at_once(node_with: StartNode) -> None:
     """Of any kind; when one has gone there is room again."""
-    async with node_with(Limits(), HttpLimits(sockets_max=2)) as (url, _):
+    async with node_with(Limits(), HttpLimits(sockets_max=2)) as (url, node):
         async with raw(url) as one, raw(url) as two:
             assert [await _status(*one), await _status(*two)] == [b"200", b"200"]
             async with raw(url) as (reader, _):
                 status, body = await answer(reader)
                 assert b" 503 " in status
                 assert json.loads(body)["code"] == "overloaded"
+                assert node.http_refusals == {"503": 1}
 
         async def is_served() -> bool:
             async with raw(url) as three:
