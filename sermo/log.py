@@ -49,6 +49,11 @@ def connection_arguments() -> dict[str, Any]:
         "autocommit": True,
         "options": _SETTINGS,
         "connect_timeout": 5,
+        # A network that has gone says nothing. Where no answer has a deadline of its own, TCP gives up.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
         "application_name": "sermo",
         "prepare_threshold": 0,
     }
