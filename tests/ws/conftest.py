@@ -1,4 +1,4 @@
-"""A node in the test's own event loop with limits of the test's choice, on our server or on another."""
+"""A server process with two people, or a node in the test's own event loop with limits of the test's choice."""
 
 import asyncio
 import socket
@@ -13,6 +13,8 @@ from sermo.http import HttpLimits
 from sermo.node import Node, running_node
 from sermo.serve import application, bind, serving
 from sermo.settings import Settings
+from tests.support.people import Person, register
+from tests.support.servers import ServerProcess, server
 from ws.limits import Limits
 
 StartNode = Callable[..., AbstractAsyncContextManager[tuple[str, Node]]]
@@ -22,17 +24,36 @@ StartNode = Callable[..., AbstractAsyncContextManager[tuple[str, Node]]]
 async def serving_plainly(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     """The same application on an ASGI server that knows nothing of us: uvicorn as it comes."""
     config = uvicorn.Config(application(node), loop="none", ws="websockets-sansio", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    plain = uvicorn.Server(config)
+    task = asyncio.create_task(plain.serve(sockets=[listener]))
     try:
         async with asyncio.timeout(30):
-            while not server.started:
+            while not plain.started:
                 await asyncio.sleep(0.005)
         yield "http://{}:{}".format(*listener.getsockname()[:2])
     finally:
         node.sockets.close_all("the test ends")
-        server.should_exit = True
+        plain.should_exit = True
         await task
+
+
+@pytest.fixture
+async def process(database: str) -> AsyncIterator[ServerProcess]:
+    """A server on a fresh database."""
+    async with server("--database-url", database) as running:
+        yield running
+
+
+@pytest.fixture
+async def ann(process: ServerProcess) -> Person:
+    """The first person."""
+    return await register(process.url, "ann")
+
+
+@pytest.fixture
+async def ben(process: ServerProcess) -> Person:
+    """The second person."""
+    return await register(process.url, "ben")
 
 
 @pytest.fixture

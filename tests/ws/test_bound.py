@@ -1,31 +1,7 @@
 """A connection that is bound to one channel follows that alone, and ends when the right to it does."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from tests.support.people import Person, register
-from tests.support.servers import ServerProcess, server
+from tests.support.people import Person
 from tests.support.wsclient import check_stream
-
-
-@pytest.fixture
-async def process(database: str) -> AsyncIterator[ServerProcess]:
-    """A server on a fresh database."""
-    async with server("--database-url", database) as running:
-        yield running
-
-
-@pytest.fixture
-async def ann(process: ServerProcess) -> Person:
-    """The first person."""
-    return await register(process.url, "ann")
-
-
-@pytest.fixture
-async def ben(process: ServerProcess) -> Person:
-    """The second person."""
-    return await register(process.url, "ben")
 
 
 async def test_it_gets_the_events_of_its_channel_and_no_others(ann: Person, ben: Person) -> None:

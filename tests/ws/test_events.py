@@ -10,30 +10,11 @@ import httpx
 import pytest
 
 from tests.support.people import Person, register
-from tests.support.servers import ServerProcess, server
+from tests.support.servers import ServerProcess
 from tests.support.wait import await_until
 from tests.support.wsclient import Client, check_stream
 from tests.ws.conftest import StartNode
 from ws.limits import Limits
-
-
-@pytest.fixture
-async def process(database: str) -> AsyncIterator[ServerProcess]:
-    """A server on a fresh database."""
-    async with server("--database-url", database) as running:
-        yield running
-
-
-@pytest.fixture
-async def ann(process: ServerProcess) -> Person:
-    """The first person."""
-    return await register(process.url, "ann")
-
-
-@pytest.fixture
-async def ben(process: ServerProcess) -> Person:
-    """The second person."""
-    return await register(process.url, "ben")
 
 
 class Stream:

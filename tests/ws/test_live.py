@@ -1,31 +1,10 @@
 """Two people talk over a real server process."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from tests.support.people import Person, register
-from tests.support.servers import ServerProcess, server
+from tests.support.people import Person
+from tests.support.servers import ServerProcess
 from tests.support.wsclient import check_stream, new_id
-
-
-@pytest.fixture
-async def process(database: str) -> AsyncIterator[ServerProcess]:
-    """A server on a fresh database."""
-    async with server("--database-url", database) as running:
-        yield running
-
-
-@pytest.fixture
-async def ann(process: ServerProcess) -> Person:
-    """The first person."""
-    return await register(process.url, "ann")
-
-
-@pytest.fixture
-async def ben(process: ServerProcess) -> Person:
-    """The second person."""
-    return await register(process.url, "ben")
 
 
 async def test_a_message_reaches_the_other_and_its_sender_once(ann: Person, ben: Person) -> None:
