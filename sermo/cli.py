@@ -211,6 +211,11 @@ def import_command(file: Path, database_url: str | None, data_dir: Path | None) 
         f" {report.memberships} memberships in {report.seconds:.1f} s ({rate:,.0f} messages/s);"
         f" {report.already_there} messages were there already"
     )
+    if report.views_behind:
+        _out.print(
+            f"note: nobody makes this program's views, which are {report.views_behind:,} events behind:"
+            " what was imported shows when they are made; see `sermo projections status`"
+        )
     for wanted, name in report.renamed:
         _out.print(f"note: the name {escape(wanted)} was taken: imported as {escape(name)}")
 

@@ -75,6 +75,10 @@ class SourceMessage(msgspec.Struct, frozen=True):
         return datetime.fromtimestamp(self.sent_at, UTC)
 
 
+VIEWS_UNSERVED_S = 5.0
+"""So long are views waited for that nobody makes: those of a program that a newer one has replaced, or not built yet."""
+
+
 class Report(msgspec.Struct):
     """What an import did."""
 
@@ -86,6 +90,8 @@ class Report(msgspec.Struct):
     marks: int = 0
     seconds: float = 0.0
     renamed: list[tuple[str, str]] = []
+    views_behind: int = 0
+    """Events that the views had not yet when the import stopped to wait for them: nobody makes this program's views."""
 
 
 def read_source(path: Path) -> Iterator[tuple[int, SourceMessage]]:
@@ -443,6 +449,14 @@ class Importer:
     async def _wait_for_views(self) -> None:
         views, goal = self._node.views, self._node.tail.position
         start = min(views.position, goal)
+        unserved_since: float | None = None
         while not await views.wait_for(goal, 0.25):
             self._progress("views", max(views.position - start, 0), goal - start)
+            if views.serves:
+                unserved_since = None
+            else:
+                unserved_since = unserved_since or time.monotonic()
+                if time.monotonic() - unserved_since > VIEWS_UNSERVED_S:
+                    self.report.views_behind = goal - views.position
+                    return
         self._progress("views", goal - start, goal - start)

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.support.equality import rebuild, view_rows
+from tests.support.views import newer, program
 from tests.support.wait import wait_until
 
 CORPUS = Path(__file__).parents[3] / "shared" / "data" / "zulip-2021q4.ndjson.gz"
@@ -136,6 +137,18 @@ def test_a_damaged_archive_is_told(database: str, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "damaged" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_import_ends_although_another_program_has_replaced_the_views(database: str, tmp_path: Path) -> None:
+    """Everything is in the log; that it does not show yet is said."""
+    first, all_of_it = (write(tmp_path / name, lines) for name, lines in (("1.ndjson", LINES[:1]), ("4.ndjson", LINES)))
+    assert (await asyncio.to_thread(sermo, database, "import", str(first))).returncode == 0
+    with program(newer("timeline")):
+        await rebuild(database, "timeline")
+    result = await asyncio.to_thread(sermo, database, "import", str(all_of_it))
+    assert result.returncode == 0, result.stderr
+    assert "imported 3 messages" in result.stdout
+    assert "nobody makes this program's views" in result.stdout
 
 
 def test_a_killed_import_goes_on_where_it_stopped(database: str, tmp_path: Path) -> None:
