@@ -38,4 +38,4 @@ async def ready(request: ApiRequest) -> Response[Readiness]:
 @get("/metrics", tags=["health"], security=[{}], sync_to_thread=False)
 def metrics(request: ApiRequest) -> Response[bytes]:
     """What this node counts, in Prometheus' text format (docs/metrics.md). Holds no content and no names."""
-    return Response(request.services.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(request.services.metrics(), media_type="text/plain; version=0.0.4")

@@ -48,9 +48,14 @@ class _NodeCollector(Collector):
             "sermo_outbox_bytes", "Bytes that clients have not taken yet.", sum(m.unsent_bytes for m in members)
         )
         yield _counter("sermo_deliveries", "Event frames given to live connections.", node.hub.deliveries)
-        yield _counter(
-            "sermo_fallen_behind", "Live connections that went back to reading the log.", metrics.fallen_behind
+        behind = CounterMetricFamily(
+            "sermo_fallen_behind",
+            "Live connections that went back to reading the log, by why: full, the outbox, or query, what a frame takes.",
+            labels=["why"],
         )
+        for why, count in node.hub.fallen_behind.items():
+            behind.add_metric([why], count)
+        yield behind
         yield _counter("sermo_frames_received", "Frames of clients.", metrics.frames_received)
         closes = CounterMetricFamily("sermo_closes", "Connections ended by this node, by close code.", labels=["code"])
         for code, count in metrics.closes.items():

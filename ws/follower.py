@@ -174,7 +174,6 @@ class Follower:
 
     def fall_behind(self, after: int, channels: set[UUID]) -> None:
         """The hub's word that this client cannot take more now, or has to fetch what goes with an event."""
-        self._services.metrics.fallen_behind += 1
         self.is_live = False
         self.sent_position = self._known = after
         self._intervals = [Interval(channel_id, 0, None) for channel_id in channels]

@@ -4,7 +4,7 @@ Everything here runs in the tail's call, without a pause: membership changes tak
 connection that is put in at `position` gets everything after it. Who is behind leaves the hub and reads the log.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -67,6 +67,8 @@ class Hub:
         self._followers: dict[UUID, set[Live]] = {}
         self._kept: OrderedDict[int, Encoded] = OrderedDict()
         self.deliveries = 0
+        self.fallen_behind: Counter[str] = Counter()
+        """Live connections that went back to reading the log, by why: `full`, the outbox, or `query`, what a frame takes."""
 
     @property
     def connections(self) -> int:
@@ -138,11 +140,11 @@ class Hub:
             self._take_in(recorded, event)
         if is_marker(event):
             # Its frame carries counts, which take a query: these connections fetch them on the way of the log.
-            self._fall_behind(recorded, tuple(self._own(recorded.feed_id)))
+            self._fall_behind(recorded, tuple(self._own(recorded.feed_id)), "query")
         elif targets := self._targets(recorded):
             if isinstance(event, Skipped):
                 # Somebody came to follow this after the tail had asked for it.
-                self._fall_behind(recorded, tuple(targets))
+                self._fall_behind(recorded, tuple(targets), "query")
             else:
                 self._deliver(recorded, targets, is_alone)
         if isinstance(event, MemberLeft | MemberRemoved | ChannelDeleted):
@@ -166,10 +168,11 @@ class Hub:
             return
         behind = [connection for connection in targets if not connection.push(frame, is_alone)]
         self.deliveries += len(targets) - len(behind)
-        self._fall_behind(recorded, behind)
+        self._fall_behind(recorded, behind, "full")
 
-    def _fall_behind(self, recorded: Recorded, connections: Iterable[Live]) -> None:
+    def _fall_behind(self, recorded: Recorded, connections: Iterable[Live], why: str) -> None:
         for connection in connections:
+            self.fallen_behind[why] += 1
             if connection.channel_id is not None:
                 channels = {connection.channel_id}
             else:

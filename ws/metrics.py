@@ -14,8 +14,6 @@ class SocketMetrics:
         """Ends from our side, by code."""
         self.resumes: Counter[str] = Counter()
         """By outcome: resumed, epoch, ahead, backlog."""
-        self.fallen_behind = 0
-        """How often a live connection went back to reading the log: its outbox was full, or a frame took a query."""
         self.refused_commands = 0
         """Because too many of their connection waited."""
         self.backlogs = Histogram(

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 
 from domain.decider import Recorded, Skipped
 from sermo.node import Node
+from tests.support.metrics import number_of
 from tests.support.people import Person, register
 from tests.support.wait import await_until
 from tests.support.wsclient import check_stream
@@ -103,7 +104,10 @@ async def test_a_node_that_takes_over_the_views_reads_what_it_had_passed_over(no
             await a.open()
             sent = [await a.post(channel, f"number {number}") for number in range(10)]
             await a.close()
-            await await_until(lambda: second.tail.skipped_events >= 10, what="the second node passed them over")
+            await await_until(
+                lambda: number_of(second, "sermo_tail_skipped_events_total") >= 10,
+                what="the second node passed them over",
+            )
         await await_until(lambda: second.views.is_owner, 20, what="the second node owns the views")
         there = ann.at(second_url)
         page = await there.call("GET", f"/v1/channels/{channel}/messages?min_position={sent[-1]['data']['id']}")

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from sermo.node import Node
+from tests.support.metrics import number_of
 from tests.support.people import Person, register
 from tests.support.rawsocket import connect_frame, frames_of, raw_socket
 from tests.support.wait import await_until
@@ -338,7 +339,7 @@ async def test_a_thread_is_marked_too(ann: Person) -> None:
 
 async def test_a_flood_of_waiting_commands_is_overloaded_with_a_delay(node_with: StartNode) -> None:
     """What is over the limit is refused at once; the rest is done; the connection stays."""
-    async with node_with(Limits(commands_waiting_max=5)) as (url, _):
+    async with node_with(Limits(commands_waiting_max=5)) as (url, node):
         ann = await register(url, "ann")
         channel = await ann.make_channel()
         a = await opened(ann)
@@ -346,6 +347,7 @@ async def test_a_flood_of_waiting_commands_is_overloaded_with_a_delay(node_with:
         refused = [answer["data"] for answer in answers if answer["type"] == "error"]
         assert refused
         assert all(data["code"] == "overloaded" and data["retry_after_ms"] > 0 for data in refused)
+        assert number_of(node, "sermo_queue_refusals_total", queue="commands") == len(refused)
         assert (await a.post(channel, "still here"))["type"] == "message_sent"
 
 

@@ -79,13 +79,19 @@ async def test_only_large_frames_are_compressed_and_only_for_those_who_agreed() 
         assert await without.readexactly(len(text_frame(LARGE))) == text_frame(LARGE)
 
 
-async def test_it_is_off_by_default() -> None:
-    """Whoever offers it is not answered."""
-    async with outbox_server() as server, connect(where(server)) as ws:
-        assert ws.response is not None
-        assert "Sec-WebSocket-Extensions" not in ws.response.headers
-        (await server.outboxes.get()).send(Encoded(1, LARGE))
-        assert await ws.recv() == LARGE.decode()
+async def test_it_is_off_by_default(node_with: StartNode) -> None:
+    """Whoever offers it is not answered; a large frame travels as it is."""
+    async with node_with(Limits()) as (url, _):
+        ann = await register(url, "ann")
+        channel = await ann.make_channel()
+        async with connect(f"{url.replace('http', 'ws', 1)}/ws") as ws:
+            assert ws.response is not None
+            assert "Sec-WebSocket-Extensions" not in ws.response.headers
+        a = ann.client()
+        await a.open()
+        sent = await a.post(channel, "x" * 4_000)
+        assert (await a.wait_event(id=sent["data"]["id"]))["data"]["content"] == "x" * 4_000
+        await a.close()
 
 
 async def test_no_context_lives_on_from_frame_to_frame() -> None:
