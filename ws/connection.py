@@ -96,14 +96,15 @@ class Connection:
     async def receive(self, text: str) -> None:
         """A text frame."""
         self._services.metrics.frames_received += 1
-        for effect in self._session.receive(text, time.monotonic()):
-            try:
-                await self._do(effect)
-            except (psycopg.OperationalError, OSError) as error:
-                self._fail("ws.database_failed", error)
-            except Exception as error:
-                logger.exception("ws.frame_failed", session_id=str(self.session_id))
-                self._fail("ws.frame_failed", error)
+        try:
+            for effect in self._session.receive(text, time.monotonic()):
+                try:
+                    await self._do(effect)
+                except (psycopg.OperationalError, OSError) as error:
+                    self._fail("ws.database_failed", error)
+        except Exception as error:
+            logger.exception("ws.frame_failed", session_id=str(self.session_id))
+            self._fail("ws.frame_failed", error)
 
     async def receive_binary(self) -> None:
         """A binary frame."""

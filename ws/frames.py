@@ -326,6 +326,10 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
+_TOO_DEEP = "The frame is nested too deeply."
+_JSON_SPACE = " \t\n\r"
+
+
 class NotAnObject(Exception):
     """The text is not a JSON object: the connection is closed with 1003."""
 
@@ -344,7 +348,7 @@ def parse(text: str) -> Parsed:
     """Read a client frame. Raises `NotAnObject`."""
     try:
         envelope = _decode_envelope(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return _parse_strange(text)
     if envelope.ref is not None and len(envelope.ref) > REF_MAX_CHARACTERS:
         refusal = BadFrame(f"ref has at most {REF_MAX_CHARACTERS} characters.", field="ref")
@@ -362,6 +366,8 @@ def parse(text: str) -> Parsed:
     except msgspec.DecodeError as error:  # a lone surrogate, say: JSON, but no text that we can take
         refused = Invalid(f"data cannot be read: {error}.", field="data")
         return Parsed(envelope.ref, None, refused, envelope.type)
+    except RecursionError:
+        return Parsed(envelope.ref, None, Invalid(_TOO_DEEP, field="data"), envelope.type)
 
 
 def _parse_strange(text: str) -> Parsed:
@@ -370,7 +376,12 @@ def _parse_strange(text: str) -> Parsed:
 
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        whole = text.strip(_JSON_SPACE)
+        if whole.startswith("{") and whole.endswith("}"):  # as far as can be told
+            return Parsed(None, None, BadFrame(_TOO_DEEP), None)
+        raise NotAnObject from error
+    except ValueError as error:
         raise NotAnObject from error
     if not isinstance(value, dict):
         raise NotAnObject

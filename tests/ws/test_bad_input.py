@@ -194,6 +194,31 @@ async def test_an_expired_token_is_4003(database: str) -> None:
         assert codes == [4003]
 
 
+DEEP = '{"a":' * 5_000 + "1" + "}" * 5_000
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        f'{{"type":"ping","ref":"r","data":{DEEP}}}',
+        f'{{"type":"ping","ref":"r","data":{{"x":{"[" * 1_500 + "]" * 1_500}}}}}',
+        f'{{"type":"ping","ref":"r","more":{DEEP}}}',
+        f" {DEEP}",
+    ],
+    ids=["data", "a field of data", "a field that there is not", "all of it"],
+)
+async def test_what_is_nested_too_deeply_is_an_error_that_leaves_the_connection_open(town: Town, frame: str) -> None:
+    """It is JSON, and an object, but nothing that anybody means."""
+    client = town.ann.client()
+    await client.open()
+    assert client._socket is not None
+    await client._socket.send(frame)
+    error = await client.wait_control("error")
+    assert error["data"]["code"] in ("bad_frame", "invalid")
+    assert (await client.ask("ping"))["type"] == "pong"
+    await client.close()
+
+
 @pytest.mark.parametrize("frame", [b"binary", b"", "[]", "5", "", "null", "no json", "[" * 60_000, '{"type":'])
 async def test_what_is_no_object_is_1003(town: Town, frame: str | bytes) -> None:
     """As text or binary."""
