@@ -293,9 +293,10 @@ def _columns_of(ranges: Sequence[FeedRange]) -> tuple[Uuids, Int8s, Int8s]:
 
 
 async def read_feeds(
-    connection: AsyncConnection[Any], ranges: Sequence[FeedRange], limit: int
-) -> tuple[list[Recorded], set[UUID]]:
-    """The first `limit` events of these stretches, merged by position, and the messages in them that are deleted by now.
+    connection: AsyncConnection[Any], ranges: Sequence[FeedRange], limit: int, max_bytes: int
+) -> tuple[list[Recorded], set[UUID], bool]:
+    """The first events of these stretches, merged by position, the messages in them that are deleted by now, and whether
+    that is all: at most `limit` events, whose states have at most `max_bytes`, but for one that is larger alone.
 
     First the positions, from one index scan a stretch, each stopped at `limit`, without the table: who follows 50 feeds
     makes 25,000 of them for a page of 500. Then the rows; of a stream only what comes after its first event is looked at.
@@ -305,16 +306,20 @@ async def read_feeds(
         f" cross join lateral (select notification_id from stored_events where {_IN_RANGE}"
         "  order by feed_id, notification_id limit %b) as p order by 1 limit %b)"
         # Not `exists`: the planner may make a hash of it, and read all of the log for that.
-        f" select e.*, case when e.topic = any(%b) then (select true from stored_events later"
+        ", sized as (select e.*, sum(octet_length(e.state)) over (order by e.notification_id) - octet_length(e.state)"
+        f" as bytes_before from page cross join lateral (select {_COLUMNS} from stored_events s"
+        "   where s.notification_id = page.notification_id limit 1) as e)"
+        f" select {_COLUMNS}, (select count(*) from page), case when e.topic = any(%b) then (select true from stored_events later"
         "  where later.originator_id = e.originator_id and later.originator_version > 1"
         "  and later.topic = 'message.deleted.1' limit 1) end"
-        f" from page cross join lateral (select {_COLUMNS} from stored_events s"
-        "  where s.notification_id = page.notification_id limit 1) as e order by 1",
-        [*_columns_of(ranges), limit, limit, Texts(_WITH_CONTENT)],
+        " from sized e where e.bytes_before < %b order by 1",
+        [*_columns_of(ranges), limit, limit, Texts(_WITH_CONTENT), max_bytes],
         binary=True,
     )
     rows = await cursor.fetchall()
-    return [to_recorded(row[:-1]) for row in rows], {row[1] for row in rows if row[-1]}
+    found = rows[0][-2] if rows else 0
+    is_all = found < limit and found == len(rows)
+    return [to_recorded(row[:-2]) for row in rows], {row[1] for row in rows if row[-1]}, is_all
 
 
 async def read_streams(connection: AsyncConnection[Any], ids: Sequence[UUID]) -> tuple[int, list[Recorded]]:

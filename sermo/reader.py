@@ -34,9 +34,12 @@ class SocketReader:
         async with self._pool.connection() as connection:
             return await log.read_topics(connection, after, through, MEMBERSHIP_TOPICS)
 
-    async def read(self, stretches: Sequence[Stretch], limit: int) -> tuple[list[Recorded], set[UUID]]:
+    async def read(
+        self, stretches: Sequence[Stretch], limit: int, max_bytes: int
+    ) -> tuple[list[Recorded], set[UUID], bool]:
+        ranges = [FeedRange(s.feed_id, s.first, s.last) for s in stretches]
         async with self._pool.connection() as connection:
-            return await log.read_feeds(connection, [FeedRange(s.feed_id, s.first, s.last) for s in stretches], limit)
+            return await log.read_feeds(connection, ranges, limit, max_bytes)
 
     async def count(self, stretches: Sequence[Stretch], limit: int) -> int:
         async with self._pool.connection() as connection:

@@ -116,8 +116,8 @@ class Events:
         async with services.admission.turn(user_id):
             intervals, position = await intervals_after(services, user_id, after)
             stretches = recovery.stretches(user_id, intervals, after, position)
-            events, deleted = await services.reader.read(stretches, limit)
-        if len(events) == limit:
+            events, deleted, is_all = await services.reader.read(stretches, limit, services.limits.outbox_max_bytes)
+        if not is_all:
             position = events[-1].position
         found = await encode(services, user_id, events, deleted)
         rest = msgspec.json.encode({"position": position, "epoch": epoch})

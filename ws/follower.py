@@ -246,45 +246,55 @@ class Follower:
         log, limit, through = self._services.log, self._services.limits.catch_up_page, self._known
         for begin in range(0, len(events), limit):
             page = events[begin : begin + limit]
-            await self._send(page, log.recently_deleted, self._services.hub.encode)
+            is_sent = await self._send(page, log.recently_deleted, self._services.hub.encode)
             self.sent_position = page[-1].position
-            if begin + limit < len(events) and not await self._drained():
+            if not is_sent or (begin + limit < len(events) and not await self._drained()):
                 return begin + len(page)
         self.sent_position = through
         return len(events)
 
     async def _send_from_log(self) -> int:
         """Send everything from `sent_position` through what is known, page by page, from the log."""
-        limit, through = self._services.limits.catch_up_page, self._known
+        through = self._known
         count, page = 0, self._read_page(self.sent_position)
         try:
             while self._sink.is_open:
-                events, deleted = await page
-                is_last = len(events) < limit
+                events, deleted, is_last = await page
                 if not is_last:
                     # Read while this one is encoded and the client takes it: the most that is held is two pages.
                     page = self._read_page(events[-1].position)
-                await self._send(events, deleted, to_frame)
+                is_sent = await self._send(events, deleted, to_frame)
                 count += len(events)
                 self.sent_position = through if is_last else events[-1].position
-                if is_last or not await self._drained():
+                if is_last or not is_sent or not await self._drained():
                     break
         finally:
             page.cancel()
             await asyncio.gather(page, return_exceptions=True)
         return count
 
-    def _read_page(self, after: int) -> asyncio.Task[tuple[list[Recorded], set[UUID]]]:
-        stretches = self._stretches(after)
+    def _read_page(self, after: int) -> asyncio.Task[tuple[list[Recorded], set[UUID], bool]]:
+        stretches, limits = self._stretches(after), self._services.limits
 
-        async def read() -> tuple[list[Recorded], set[UUID]]:
+        async def read() -> tuple[list[Recorded], set[UUID], bool]:
             async with self._services.admission.turn(self.user_id):
-                return await self._services.reader.read(stretches, self._services.limits.catch_up_page)
+                return await self._services.reader.read(stretches, limits.catch_up_page, limits.catch_up_bytes)
 
         return asyncio.create_task(read())
 
-    async def _send(self, events: Sequence[Recorded], deleted: Container[UUID], make: Make) -> None:
-        self._sink.push_backlog(await encode(self._services, self.user_id, events, deleted, make))
+    async def _send(self, events: Sequence[Recorded], deleted: Container[UUID], make: Make) -> bool:
+        """Send a page in parts, each when most of the one before is taken; False when the client takes nothing."""
+        frames = await encode(self._services, self.user_id, events, deleted, make)
+        begin = size = 0
+        for end, frame in enumerate(frames):
+            if size > self._services.limits.catch_up_bytes:
+                self._sink.push_backlog(frames[begin:end])
+                if not await self._drained():
+                    return False
+                begin, size = end, 0
+            size += len(frame.payload)
+        self._sink.push_backlog(frames[begin:])
+        return True
 
 
 async def check_position(services: Services, after: int, epoch: str) -> ResyncReason | None:

@@ -40,6 +40,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of one connection; one more is answered `overloaded`."""
     catch_up_page: int = 500
     """Events read from the log at once for one connection that catches up."""
+    catch_up_bytes: int = 262_144
+    """The same in bytes, and how much of it lies before a client at once. With the next page, which is read meanwhile, and
+    what makes frames of events, one that takes nothing costs some 1 MiB."""
     catch_ups: int = 4
     """Reads of the log for connections that are under way at once, half of a node's connections for reading."""
     batch_max_frames: int = 256

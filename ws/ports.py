@@ -95,8 +95,12 @@ class Reader(Protocol):
         """The events of `MEMBERSHIP_TOPICS` in a part of the log."""
         ...
 
-    async def read(self, stretches: Sequence[Stretch], limit: int) -> tuple[list[Recorded], set[UUID]]:
-        """The first events of these stretches, merged by position, and the messages in them that are deleted by now."""
+    async def read(
+        self, stretches: Sequence[Stretch], limit: int, max_bytes: int
+    ) -> tuple[list[Recorded], set[UUID], bool]:
+        """The first events of these stretches, merged by position, the messages in them that are deleted by now, and whether
+        that is all: at most `limit` events of `max_bytes` together, or one that is larger alone.
+        """
         ...
 
     async def count(self, stretches: Sequence[Stretch], limit: int) -> int:

@@ -26,10 +26,10 @@ def handshake(url: str, *lines: str) -> bytes:
 
 
 @asynccontextmanager
-async def raw_socket(
-    url: str, *lines: str, receive_bytes: int | None = None
+async def raw_connection(
+    url: str, *, receive_bytes: int | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A client that sends and reads only what the test says, after the handshake. `receive_bytes`: its kernel's buffer."""
+    """A client that sends and reads only what the test says. `receive_bytes`: its kernel's buffer."""
     own = socket.socket()
     if receive_bytes is not None:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
@@ -37,14 +37,23 @@ async def raw_socket(
     await asyncio.get_running_loop().sock_connect(own, address(url))
     reader, writer = await asyncio.open_connection(sock=own, limit=1_024)
     try:
-        writer.write(handshake(url, *lines))
-        answer = await reader.readuntil(b"\r\n\r\n")
-        assert b" 101 " in answer, answer
         yield reader, writer
     finally:
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+@asynccontextmanager
+async def raw_socket(
+    url: str, *lines: str, receive_bytes: int | None = None
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """The same after the handshake."""
+    async with raw_connection(url, receive_bytes=receive_bytes) as (reader, writer):
+        writer.write(handshake(url, *lines))
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert b" 101 " in answer, answer
+        yield reader, writer
 
 
 def masked(payload: bytes, opcode: int = 1, *, fin: bool = True, flags: int = 0) -> bytes:
@@ -79,6 +88,6 @@ async def close_code(reader: asyncio.StreamReader, timeout_s: float = 30) -> int
     raise AssertionError("it does not end")
 
 
-def connect_frame(token: str) -> bytes:
+def connect_frame(token: str, **data: object) -> bytes:
     """The first frame."""
-    return masked(json.dumps({"type": "connect", "data": {"token": token}}).encode())
+    return masked(json.dumps({"type": "connect", "data": {"token": token, **data}}).encode())

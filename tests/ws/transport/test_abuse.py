@@ -13,7 +13,7 @@ from domain.message import PostMessage
 from tests.support.metrics import number_of
 from tests.support.outboxes import OutboxServer, outbox_server
 from tests.support.people import register
-from tests.support.rawsocket import address, close_code, connect_frame, frames_of, masked, raw_socket
+from tests.support.rawsocket import address, close_code, connect_frame, frames_of, masked, raw_connection, raw_socket
 from tests.support.wait import await_until
 from tests.support.wsclient import check_stream, new_id
 from tests.ws.conftest import StartNode
@@ -161,6 +161,60 @@ async def test_a_flood_of_pings_leaves_others_their_turn(server: OutboxServer) -
                 echoes += 1
         await flooding
         assert echoes > 3 * reads
+
+
+@pytest.mark.parametrize("where", ["in memory", "in the log"])
+@pytest.mark.parametrize("kind", ["socket", "stream"])
+async def test_who_resumes_and_reads_nothing_holds_a_bounded_part_of_the_backlog(
+    node_with: StartNode, where: str, kind: str
+) -> None:
+    """Of large messages too, where the number of events says little; and who reads gets all of it."""
+    clients, count = 8, 300
+    async with AsyncExitStack() as stack:
+        url, node = await stack.enter_async_context(node_with(Limits()))
+        ann = await register(url, "ann")
+        channel = UUID(await ann.make_channel())
+        reader = ann.client()
+        begun = await reader.open()
+        await reader.close()
+        after, epoch = begun["data"]["head_id"], begun["data"]["epoch"]
+        posts = [
+            PostMessage(
+                message_id=new_id(),
+                channel_id=channel,
+                author_id=UUID(ann.user_id),
+                content="\U0001f600" * 4_096,
+                at=datetime.now(UTC),
+            )
+            for _ in range(count)
+        ]
+        last = max([(await node.execute(post)).position for post in posts])
+        if where == "in the log":
+            url, node = await stack.enter_async_context(node_with(Limits()))
+        for _ in range(clients):
+            if kind == "socket":
+                _, writer = await stack.enter_async_context(raw_socket(url, receive_bytes=4_096))
+                writer.write(connect_frame(ann.token, last_event_id=after, epoch=epoch))
+            else:
+                _, writer = await stack.enter_async_context(raw_connection(url, receive_bytes=4_096))
+                head = (
+                    f"GET /v1/events?after={after}&epoch={epoch} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n"
+                )
+                writer.write(f"{head}Authorization: Bearer {ann.token}\r\n\r\n".encode())
+        held = [0.0]
+
+        async def all_wait() -> bool:
+            """Each has something that it does not take, and no more comes."""
+            held.append(number_of(node, "sermo_outbox_bytes"))
+            each = [member.unsent_bytes for member in node.registry]
+            return len(each) == clients and min(each) > 0 and held[-1] == held[-2]
+
+        await await_until(all_wait, 60, what="nobody is given more")
+        assert max(held) < clients * 1_048_576, "the backlog of one has 4.9 MB"
+        await reader.open(url=url)
+        await reader.wait_through(last)
+        assert (await reader.wait_control("resumed"))["data"]["count"] == count
+        await reader.close()
 
 
 async def test_ten_thousand_events_pass_a_client_that_never_reads(node_with: StartNode) -> None:
