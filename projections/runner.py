@@ -287,7 +287,7 @@ class GroupRunner:
 
 
 # Rights are read from the views up to their checkpoint, and from the log only after it. What the views make of these needs
-# nothing of what else is in the feed.
+# nothing of what else is in the feed; where one of these itself is parked, a number of members may be wrong until the rebuild.
 _NEVER_HELD = (MemberJoined, MemberLeft, MemberRemoved, RoleChanged, ChannelDeleted)
 
 

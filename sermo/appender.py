@@ -175,10 +175,11 @@ class Appender:
                 if self._connection is None:
                     self._connection = await self._connect()
                 began = time.perf_counter()
-                self._tail.offer_is_due = True
+                self._tail.offering = self._connection.info.backend_pid
                 with log.answer_within(self._connection, ANSWER_TIMEOUT_S):
                     results = await log.append(self._connection, [item.attempt for item in batch])
             except (*log.CONNECTION_ERRORS, TimeoutError) as error:
+                self._tail.offering = None
                 logger.warning("appender.connection_lost", error=str(error).strip(), commands=len(batch))
                 await self._drop_connection()
                 await asyncio.sleep(delay_s)
@@ -193,7 +194,7 @@ class Appender:
                 self._answer(batch, results)
                 return
             finally:
-                self._tail.offer_is_due = False
+                self._tail.offering = None
 
     async def _send_apart(self, batch: list[_Waiting], error: psycopg.Error) -> None:
         """The database refused the call itself: find out whose fault it is, so that one command cannot harm others."""

@@ -55,8 +55,9 @@ class Tail:
         self._recent = Recent()
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._connection: AsyncConnection[Any] | None = None
-        self.offer_is_due = False
-        """This node's own append is under way, and will be offered. Its notification may come before it has returned."""
+        self.offering: int | None = None
+        """The backend in which this node's own append is under way, which will be offered. Its notification may come before
+        it has returned."""
         self._is_offered = asyncio.Event()
         self.wants: Callable[[], Sequence[UUID] | None] = lambda: None
         """The feeds whose messages and markers somebody here needs; None for all."""
@@ -213,18 +214,19 @@ class Tail:
         async with aclosing(connection.notifies(timeout=POLL_INTERVAL_S)) as notifications:
             async for notify in notifications:
                 last = notify.payload.rpartition(",")[2]
-                # The library's appends notify without a payload that we know.
-                if not last.isdecimal() or (int(last) > self.position and not await self._has_offered(int(last))):
+                if not last.isdecimal():
+                    return  # the library's appends notify without a payload that we know
+                if int(last) > self.position and notify.pid == self.offering:
+                    await self._wait_for_offer()
+                if int(last) > self.position:
                     return
 
-    async def _has_offered(self, position: int) -> bool:
-        """Whether the position comes without a read, from an append of this node that is just ending."""
-        if self.offer_is_due:
-            self._is_offered.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(OFFER_WAIT_S):
-                    await self._is_offered.wait()
-        return position <= self.position
+    async def _wait_for_offer(self) -> None:
+        """The events come without a read, from an append of this node that is just ending."""
+        self._is_offered.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OFFER_WAIT_S):
+                await self._is_offered.wait()
 
     def _publish(self, events: Sequence[Recorded]) -> None:
         if not events:
