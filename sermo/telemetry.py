@@ -8,22 +8,36 @@ import structlog
 
 def configure_logs(level: str) -> None:
     """Set up structlog and the libraries' loggers; called once by the command line."""
-    renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
+    number: int = getattr(logging, level.upper())
+    steps: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.types.Processor
+    if sys.stderr.isatty():
+        # Not the usual traceback, which shows the values of variables.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    else:
+        steps.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        processors=[*steps, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    # uvicorn logs the query of a handshake, which may hold a ticket; psycopg's pool logs every broken connection.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *steps],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    # Nothing below a warning, whatever our own level: websockets logs every frame, and uvicorn the query of a handshake,
+    # which may hold a ticket.
+    logging.basicConfig(handlers=[handler], level=max(logging.WARNING, number))
+    # uvicorn warns of each request that is no HTTP or asks for an upgrade that it does not know: anyone could fill the log
+    # without a token. psycopg's pool warns of each connection that broke.
+    for name in ("uvicorn", "psycopg.pool"):
+        logging.getLogger(name).setLevel(max(logging.ERROR, number))
