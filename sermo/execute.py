@@ -121,6 +121,11 @@ class Executor:
         except Refusal as refusal:
             self._note(command, own_id, refusal.code)
             raise
+        except Exception as error:
+            # Without its text: that of a database's error may quote the row.
+            name, kind = type(command).__name__, type(error).__name__
+            logger.error("command.failed", command=name, command_id=str(own_id), error=kind)
+            raise
         self._note(command, own_id, "repeated" if outcome.repeated else "done", outcome.position)
         return outcome
 

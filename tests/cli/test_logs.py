@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -187,6 +189,35 @@ async def test_logs_name_connections_and_commands_and_hold_no_content_and_no_tok
     assert by_socket == [("PostMessage", "done"), ("EditMessage", "done"), ("PostMessage", "message_id_taken")]
     by_rest = {(each["command"], each["outcome"]) for each in commands if "session_id" not in each}
     assert {("CreateChannel", "done"), *by_socket} <= by_rest
+
+
+async def test_a_command_that_fails_by_a_fault_is_found_by_its_id_at_the_usual_level(
+    database: str, tmp_path: Path
+) -> None:
+    """One line with the command's id and the socket's; tracebacks are JSON too."""
+    async with logged(database, tmp_path, "info") as server:
+        ann = await someone(server, "ann")
+        channel_id = await ann.make_channel()
+        client = ann.client()
+        session_id = (await client.open())["data"]["session_id"]
+        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
+            await connection.execute("alter table stored_events add constraint fault check (false) not valid")
+        with pytest.raises(ConnectionError):
+            await client.post(channel_id, server.marker("content of a frame"))
+        assert await client.wait_closed() == 4102
+        await client.gone()
+        body = {"message_id": str(new_id()), "content": server.marker("content")}
+        answer = await ann.call("POST", f"/v1/channels/{channel_id}/messages", json=body)
+        assert answer.status_code == 500, answer.text
+        lines = await server.lines()
+
+    failed = [line for line in lines if line["event"] == "command.failed"]
+    assert [(each["command"], each["error"], each["level"]) for each in failed] == [
+        ("PostMessage", "CheckViolation", "error")
+    ] * 2
+    assert [each.get("session_id") for each in failed] == [session_id, None]
+    assert len({each["command_id"] for each in failed}) == 2
+    assert {"ws.command_failed", "api.failed"} <= {line["event"] for line in lines if "Traceback" in str(line)}
 
 
 NO_REQUESTS = {
