@@ -1,9 +1,22 @@
 """Logs: structured lines on stderr, readable on a terminal, JSON elsewhere. Never content, never tokens."""
 
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+
+_DETAIL = re.compile(r"\nDETAIL: .*?(?=\n(?:HINT|CONTEXT): |\n\n(?:The above|During)|\Z)", re.DOTALL)
+
+
+def _without_details(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Leave out what PostgreSQL says in detail of an error: it quotes the row, which may hold content."""
+    for key, value in line.items():
+        if isinstance(value, str) and "\nDETAIL: " in value:
+            line[key] = _DETAIL.sub("", value)
+    return line
 
 
 def configure_logs(level: str) -> None:
@@ -14,13 +27,11 @@ def configure_logs(level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.types.Processor
-    if sys.stderr.isatty():
-        # Not the usual traceback, which shows the values of variables.
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    else:
-        steps.append(structlog.processors.format_exc_info)
-        renderer = structlog.processors.JSONRenderer()
+    # Before the renderer of a terminal, whose own tracebacks show the values of variables.
+    steps += [structlog.processors.format_exc_info, _without_details]
+    renderer: structlog.types.Processor = (
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[*steps, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),

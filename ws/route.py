@@ -93,7 +93,7 @@ class Endpoint:
         """Why this client is sent away before anything of it is read."""
         origin, host = socket.headers.get("origin"), socket.headers.get("host")
         if not is_allowed(origin, host, self._allowed_origins):
-            logger.info("ws.origin_refused", origin=origin, host=host)
+            logger.info("ws.origin_refused", origin=(origin or "")[:200], host=(host or "")[:200])
             return CloseCode.UNAUTHENTICATED, "pages of this origin are not allowed"
         if self._connections.is_full:
             delay_ms = random.randint(*FULL_DELAY_MS)  # noqa: S311  no secret

@@ -217,6 +217,10 @@ async def test_a_command_that_fails_by_a_fault_is_found_by_its_id_at_the_usual_l
     ] * 2
     assert [each.get("session_id") for each in failed] == [session_id, None]
     assert len({each["command_id"] for each in failed}) == 2
+    refused = [line for line in lines if line["event"] == "appender.call_refused"]
+    assert len(refused) == 2
+    assert all("violates check constraint" in line["error"] for line in refused)
+    assert "Failing row" not in str(lines), "it quotes the row"
     assert {"ws.command_failed", "api.failed"} <= {line["event"] for line in lines if "Traceback" in str(line)}
 
 
