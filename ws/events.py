@@ -8,7 +8,7 @@ import asyncio
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -36,6 +36,8 @@ EPOCH_PATTERN = "[A-Za-z0-9-]{1,40}"
 MIN_POSITION_WAIT_S = 2.0
 CHUNK_BYTES = 65_536
 """Given to the server at once; it takes the next when the client has taken most of it."""
+CLOSING_S = 1.0
+"""For a client to take what waits when its stream ends; then the connection is broken off. Less than a server's grace."""
 RETRY_MS = 1_000
 """How long an EventSource waits before it comes back."""
 FULL_DELAY_MS = 5_000
@@ -183,6 +185,8 @@ class EventStream:
         self._waiting_bytes = 0
         self._has_work = asyncio.Event()
         self._taken = asyncio.Event()
+        self._break_off: Callable[[], object] | None = None
+        """Once it is served."""
         self._follower = Follower(services, self, principal.user_id, None, str(self._session_id))
         self.user_id = principal.user_id
         self.is_open = True
@@ -190,17 +194,11 @@ class EventStream:
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Serve until the client goes or the stream ends."""
         gone = asyncio.create_task(_wait_for_disconnect(receive))
+        writer = asyncio.create_task(self._run(send))
+        self._break_off = _abort_of(receive) or writer.cancel
+        if not self.is_open:
+            self._end()
         try:
-            headers = {
-                "content-type": "text/event-stream",
-                "cache-control": "no-store",
-                "x-accel-buffering": "no",
-                **self._headers,
-            }
-            raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": 200, "headers": raw})
-            self._write(b"retry: %d\n\n" % RETRY_MS)
-            writer = asyncio.create_task(self._run(send))
             await asyncio.wait((gone, writer), return_when=asyncio.FIRST_COMPLETED)
             writer.cancel()
             await asyncio.wait((writer,))
@@ -208,11 +206,23 @@ class EventStream:
                 logger.warning("events.stream_failed", session_id=str(self._session_id), error=repr(error))
         finally:
             gone.cancel()
+            writer.cancel()
             self.is_open = False
             self._events.gone(self)
             await asyncio.shield(self._follower.stop())
 
     async def _run(self, send: Send) -> None:
+        headers = {
+            "content-type": "text/event-stream",
+            "cache-control": "no-store",
+            "x-accel-buffering": "no",
+            # Nothing comes after it, so that breaking it off hits no other request.
+            "connection": "close",
+            **self._headers,
+        }
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        self._write(b"retry: %d\n\n" % RETRY_MS)
         await self._begin()
         while True:
             await self._has_work.wait()
@@ -235,8 +245,7 @@ class EventStream:
         if reason is not None:
             self._events.tell(self.user_id, self._position)
             self._write_frame(frames.control(frames.ResyncRequired(reason=reason)), None)
-            self.is_open = False
-            self._has_work.set()
+            self._end()
 
     def _tell_connected(self, position: int | None) -> None:
         """With an id only where the stream begins now: who is resuming does not have what lies before the head."""
@@ -320,9 +329,15 @@ class EventStream:
         if self.is_open:
             self._services.metrics.closes[code] += 1
             logger.debug("events.closed", session_id=str(self._session_id), code=int(code), reason=reason)
-            self.is_open = False
-            self._has_work.set()
-            self._taken.set()
+            self._end()
+
+    def _end(self) -> None:
+        """Write what waits and no more. A server waits for a client that does not read, so that has an end too."""
+        self.is_open = False
+        self._has_work.set()
+        self._taken.set()
+        if self._break_off is not None:
+            asyncio.get_running_loop().call_later(CLOSING_S, self._break_off)
 
     # As a connection of the node
 
@@ -352,3 +367,9 @@ class EventStream:
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _abort_of(receive: Receive) -> Callable[[], None] | None:
+    """What breaks the connection off and drops what is unsent, on uvicorn; ASGI has no word for it."""
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    return getattr(transport, "abort", None)

@@ -2,18 +2,24 @@
 
 import asyncio
 import json
+import logging
+import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from sermo.serve import GRACEFUL_SHUTDOWN_S
 from tests.support.people import Person, register
-from tests.support.servers import ServerProcess
+from tests.support.servers import ServerProcess, server
 from tests.support.wait import await_until
 from tests.support.wsclient import Client, check_stream
 from tests.ws.conftest import StartNode
+from ws.codes import CloseCode
 from ws.limits import Limits
 
 
@@ -296,6 +302,81 @@ async def test_a_stream_that_is_not_read_delays_nobody_and_loses_nothing(node_wi
         writer.close()
         await a.close()
         await await_until(lambda: node.sockets.connections == 0, what="both are gone")
+
+
+async def test_a_stream_that_is_not_read_does_not_hold_up_the_end_of_the_node(database: str, tmp_path: Path) -> None:
+    """It has a second to take what waits, then it is broken off; the log has no error of it."""
+    log = tmp_path / "log"
+    async with server("--database-url", database, log=log) as process:
+        ann = await register(process.url, "ann")
+        async with _not_read(process.url, ann, await _much(ann)):
+            await _until_stuck(process.url)
+            began = time.monotonic()
+            assert await process.stop() == 0
+            assert time.monotonic() - began < GRACEFUL_SHUTDOWN_S * 0.8
+    lines = log.read_text()
+    assert "server.stopping" in lines
+    assert "Traceback" not in lines
+    assert "error" not in lines.lower()
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["our-server", "any-uvicorn"])
+async def test_a_stream_that_makes_no_progress_is_broken_off(
+    node_with: StartNode, caplog: pytest.LogCaptureFixture, plain: bool
+) -> None:
+    """Soon, and not when the client reads again; nothing is an error of ours."""
+    async with node_with(Limits(no_progress_s=0.3), plain=plain) as (url, node):
+        ann = await register(url, "ann")
+        last_id = await _much(ann)
+        await await_until(lambda: node.sockets.connections == 0, what="the sender has gone")
+        async with _not_read(url, ann, last_id):
+            closes = node.sockets.metrics.closes
+            await await_until(lambda: closes[CloseCode.TOO_SLOW] == 1, 20, what="it is closed")
+            await await_until(lambda: node.sockets.connections == 0, 20, what="the node forgets it")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def _much(person: Person) -> str:
+    """Post more than the kernel holds for a client; the id of a stream that gets it all."""
+    channel = await person.make_channel()
+    client = person.client()
+    connected = await client.open()
+    await asyncio.gather(*(client.post(channel, 4_000 * "x") for _ in range(800)))
+    await client.close()
+    return f"{connected['data']['epoch']}:{connected['data']['head_id']}"
+
+
+async def _until_stuck(url: str) -> None:
+    """Until the node has something for its clients that nobody takes."""
+    size, since = 0.0, 0.0
+
+    async def is_stuck() -> bool:
+        nonlocal size, since
+        answer = await http.get("/metrics")
+        (line,) = (line for line in answer.text.splitlines() if line.startswith("sermo_outbox_bytes "))
+        last, size = size, float(line.partition(" ")[2])
+        if size == 0 or size != last:
+            since = time.monotonic()
+        return time.monotonic() - since > 0.3
+
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        await await_until(is_stuck, 20, what="nothing is taken any more")
+
+
+@asynccontextmanager
+async def _not_read(url: str, person: Person, last_id: str) -> AsyncIterator[None]:
+    """A stream of a client that reads the first line, and has little room for more."""
+    own = socket.socket()
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    own.setblocking(False)
+    loop = asyncio.get_running_loop()
+    with own:
+        await loop.sock_connect(own, _address(url))
+        head = f"GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nLast-Event-ID: {last_id}\r\n"
+        await loop.sock_sendall(own, f"{head}Authorization: Bearer {person.token}\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            assert b" 200 " in await loop.sock_recv(own, 100)
+        yield
 
 
 def _address(url: str) -> tuple[str, int]:
