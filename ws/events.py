@@ -42,8 +42,10 @@ RETRY_MS = 1_000
 """How long an EventSource waits before it comes back."""
 FULL_DELAY_MS = 5_000
 """Who finds the node full comes back after that."""
+RESYNC_EPOCH = "resync"
+"""In the id of `resync_required`, so that it says by itself, on any node, that its bearer was told. Epochs are hexadecimal."""
 TOLD_MAX = 10_000
-"""Refused positions that are remembered, so that who comes back with one is stopped."""
+"""Refused positions that are remembered: who is no EventSource comes back with the one that was refused."""
 
 _LAST_EVENT_ID = re.compile(rf"({EPOCH_PATTERN}):([0-9]{{1,16}})")
 
@@ -128,7 +130,7 @@ class Events:
     async def _stream(
         self, principal: Principal, position: tuple[str, int] | None, headers: Mapping[str, str]
     ) -> Response[bytes]:
-        if position is not None and (principal.user_id, *position) in self._told:
+        if position is not None and (position[0] == RESYNC_EPOCH or (principal.user_id, *position) in self._told):
             return Response(b"", status_code=204)
         if self._registry.is_full:
             raise Overloaded(retry_after_ms=FULL_DELAY_MS)
@@ -244,7 +246,7 @@ class EventStream:
         reason = await self._follower.recover(after, epoch, max_backlog=None, resumed=self._tell_resumed)
         if reason is not None:
             self._events.tell(self.user_id, self._position)
-            self._write_frame(frames.control(frames.ResyncRequired(reason=reason)), None)
+            self._write(to_line(frames.control(frames.ResyncRequired(reason=reason)), RESYNC_EPOCH, after))
             self._end()
 
     def _tell_connected(self, position: int | None) -> None:

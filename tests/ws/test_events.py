@@ -189,7 +189,7 @@ async def test_a_stream_is_live_and_resumes_after_its_last_id(process: ServerPro
 async def test_a_position_that_cannot_be_resumed_from_ends_the_stream_and_then_stops_it(
     process: ServerProcess, ann: Person
 ) -> None:
-    """`resync_required` and the end; the same id gets 204, which stops an EventSource. As JSON it is a problem."""
+    """`resync_required` and the end; its id and the refused one get 204, which stops a client. As JSON it is a problem."""
     a = ann.client()
     connected = await a.open()
     await a.close()
@@ -199,16 +199,35 @@ async def test_a_position_that_cannot_be_resumed_from_ends_the_stream_and_then_s
             frame = await stream.wait(type="resync_required")
             assert frame["data"] == {"reason": reason}
             await await_until(lambda: stream.is_over, what="the stream ends")
-        again = await ann.call(
-            "GET", "/v1/events", headers={"Accept": "text/event-stream", "Last-Event-ID": f"{bad_epoch}:{after}"}
-        )
-        assert again.status_code == 204
+        assert stream.last_id == f"resync:{after}"
+        for last_id in (stream.last_id, f"{bad_epoch}:{after}"):
+            again = await _ask_again(ann, last_id)
+            assert (again.status_code, again.content) == (204, b"")
         problem = await ann.call("GET", "/v1/events", params={"after": after, "epoch": bad_epoch})
         assert (problem.status_code, problem.json()["code"], problem.json()["reason"]) == (
             409,
             "resync_required",
             reason,
         )
+
+
+async def test_the_id_of_resync_required_gets_204_from_a_node_that_knows_nothing_of_it(
+    database: str, process: ServerProcess, ann: Person
+) -> None:
+    """An EventSource that was told is stopped on whichever node it comes back to."""
+    async with streaming(process.url, token=ann.token, last_id="another:1") as stream:
+        await stream.wait(type="resync_required")
+        await await_until(lambda: stream.is_over, what="the stream ends")
+    assert stream.last_id is not None
+    async with server("--database-url", database) as other:
+        answer = await _ask_again(ann.at(other.url), stream.last_id)
+        assert (answer.status_code, answer.content) == (204, b"")
+
+
+async def _ask_again(person: Person, last_id: str) -> httpx.Response:
+    """What a stream with this id is answered, to its end."""
+    headers = {**person.headers, "Accept": "text/event-stream", "Last-Event-ID": last_id}
+    return await person.call("GET", "/v1/events", headers=headers)
 
 
 async def test_a_cookie_opens_the_stream_until_its_login_ends(process: ServerProcess, ann: Person) -> None:
