@@ -3,8 +3,8 @@
 docs/metrics.md lists all of it; `tests/docs/test_metrics.py` compares it.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Metric, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -48,33 +48,23 @@ class _NodeCollector(Collector):
             "sermo_outbox_bytes", "Bytes that clients have not taken yet.", sum(m.unsent_bytes for m in members)
         )
         yield _counter("sermo_deliveries", "Event frames given to live connections.", node.hub.deliveries)
-        behind = CounterMetricFamily(
+        yield _counted(
             "sermo_fallen_behind",
             "Live connections that went back to reading the log, by why: full, the outbox, or query, what a frame takes.",
-            labels=["why"],
+            "why",
+            node.hub.fallen_behind,
         )
-        for why, count in node.hub.fallen_behind.items():
-            behind.add_metric([why], count)
-        yield behind
         yield _counter("sermo_frames_received", "Frames of clients.", metrics.frames_received)
-        closes = CounterMetricFamily("sermo_closes", "Connections ended by this node, by close code.", labels=["code"])
-        for code, count in metrics.closes.items():
-            closes.add_metric([str(int(code))], count)
-        yield closes
-        refusals = CounterMetricFamily(
+        yield _counted("sermo_closes", "Connections ended by this node, by close code.", "code", metrics.closes)
+        yield _counted(
             "sermo_http_refusals",
             "Connections ended before a request had come whole, by status: 408 too slow, 431 too large, 503 too many.",
-            labels=["status"],
+            "status",
+            node.http_refusals,
         )
-        for status, count in self._node.http_refusals.items():
-            refusals.add_metric([status], count)
-        yield refusals
-        resumes = CounterMetricFamily(
-            "sermo_resumes", "Resumes, by outcome: resumed, or the reason of a resync.", labels=["outcome"]
+        yield _counted(
+            "sermo_resumes", "Resumes, by outcome: resumed, or the reason of a resync.", "outcome", metrics.resumes
         )
-        for outcome, count in metrics.resumes.items():
-            resumes.add_metric([outcome], count)
-        yield resumes
 
     def _commands(self) -> Iterator[Metric]:
         commands = CounterMetricFamily(
@@ -172,6 +162,14 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
+
+
+def _counted(name: str, text: str, label: str, counts: Mapping[Any, int]) -> Metric:
+    """One number for each key; a close code is shown as its number."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, count in counts.items():
+        family.add_metric([str(int(key)) if isinstance(key, int) else key], count)
+    return family
 
 
 class Metrics:
