@@ -47,18 +47,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     level = environment.get("SERMO_LOG_LEVEL", "info").lower()
     if level not in ("debug", "info", "warning", "error"):
         raise SettingsError(f"SERMO_LOG_LEVEL must be debug, info, warning or error, not {level!r}.")
-    ttl_text = environment.get("SERMO_ACCESS_TOKEN_TTL_S", "900")
-    if not (ttl_text.isascii() and ttl_text.isdecimal()) or not 1 <= int(ttl_text) <= 86_400:
-        raise SettingsError(f"SERMO_ACCESS_TOKEN_TTL_S must be 1 to 86400 seconds, not {ttl_text!r}.")
-    max_text = environment.get("SERMO_MAX_CONNECTIONS", "20000")
-    if not (max_text.isascii() and max_text.isdecimal()) or not 1 <= int(max_text) <= 1_000_000:
-        raise SettingsError(f"SERMO_MAX_CONNECTIONS must be 1 to 1000000, not {max_text!r}.")
+    ttl_s = _number(environment, "SERMO_ACCESS_TOKEN_TTL_S", 900, at_most=86_400, unit=" seconds")
+    max_connections = _number(environment, "SERMO_MAX_CONNECTIONS", 20_000, at_most=1_000_000)
     return Settings(
         database_url=environment.get("DATABASE_URL") or None,
         data_dir=Path(environment.get("SERMO_DATA_DIR") or ".sermo"),
-        access_token_ttl_s=int(ttl_text),
+        access_token_ttl_s=ttl_s,
         allowed_origins=_origins(environment.get("SERMO_ALLOWED_ORIGINS", "")),
-        max_connections=int(max_text),
+        max_connections=max_connections,
         compression=_flag(environment, "SERMO_COMPRESSION"),
         allow_unsafe_postgres=_flag(environment, "SERMO_ALLOW_UNSAFE_POSTGRES"),
         lossless_failover=_flag(environment, "SERMO_LOSSLESS_FAILOVER"),
@@ -85,6 +81,13 @@ def _origins(text: str) -> frozenset[str]:
         return frozenset(part if part == origin.ANY else origin.normal(part) for part in listed)
     except ValueError as error:
         raise SettingsError(f"SERMO_ALLOWED_ORIGINS: {error}.") from error
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, *, at_most: int, unit: str = "") -> int:
+    text = environment.get(name, str(default))
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= at_most:
+        raise SettingsError(f"{name} must be 1 to {at_most}{unit}, not {text!r}.")
+    return int(text)
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:
