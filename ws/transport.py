@@ -155,7 +155,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent:
             return
         if self.outbox is not None:
-            self.outbox.expect_answer()
+            self.outbox.hold_back()
         if self.curr_msg_data_type == "text":
             try:
                 self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
@@ -197,7 +197,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         """The client does not take what it was sent."""
         super().pause_writing()
         if self.outbox is not None:
-            self.outbox.pause()
+            self.outbox.hold_back()
 
     def resume_writing(self) -> None:
         """The client takes more again."""
@@ -251,7 +251,7 @@ class SermoWebSocketProtocol(WebSocketsSansIOProtocol):
         """Nothing may come after a close frame."""
         self.close_sent = True
         if self.outbox is not None:
-            self.outbox.pause()
+            self.outbox.hold_back()
 
     def shutdown(self) -> None:
         """The server ends: one that was told so has a moment to answer; uvicorn waits for it."""
@@ -397,12 +397,8 @@ class TransportOutbox:
         """See `Outbox`; it goes out in a moment."""
         self._write(compressed_frame(payload) if self._protocol.compresses else text_frame(payload))
 
-    def expect_answer(self) -> None:
-        """What comes next may be followed by an answer in a moment, and goes out with it."""
-        self._is_straight = False
-
-    def pause(self) -> None:
-        """Nothing more for the transport, for now or for good."""
+    def hold_back(self) -> None:
+        """Hand nothing to the transport at once until the next flush: an answer may follow, or it has enough, or its end."""
         self._is_straight = False
 
     def _write(self, wire: bytes) -> None:
