@@ -10,6 +10,7 @@ import uvicorn
 
 from sermo.http import Config, HttpLimits, HttpProtocol
 from sermo.serve import bind
+from tests.support.asgi import uvicorn_serving
 from ws.limits import Limits
 from ws.outbox import Outbox
 from ws.transport import Flusher, SermoWebSocketProtocol, outbox_for
@@ -75,15 +76,5 @@ async def outbox_server(
             ws_per_message_deflate=compression,
             **common,
         )
-    listener = bind("127.0.0.1", 0)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        async with asyncio.timeout(30):
-            while not server.started:
-                await asyncio.sleep(0.005)
-        app.url = "http://{}:{}".format(*listener.getsockname()[:2])
+    async with uvicorn_serving(config, bind("127.0.0.1", 0)) as app.url:
         yield app
-    finally:
-        server.should_exit = True
-        await task

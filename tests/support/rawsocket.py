@@ -79,6 +79,22 @@ async def frames_of(reader: asyncio.StreamReader) -> AsyncIterator[tuple[int, by
         yield head[0] & 15, await reader.readexactly(size)
 
 
+async def message_ids(reader: asyncio.StreamReader, last: int, timeout_s: float = 60) -> list[int]:
+    """The ids of the messages that come, single or in batches, through the last one."""
+    found: list[int] = []
+    async with asyncio.timeout(timeout_s):
+        async for opcode, payload in frames_of(reader):
+            assert opcode in (1, 9)
+            if opcode == 9:
+                continue
+            frame = json.loads(payload)
+            inner = frame["data"]["frames"] if frame["type"] == "batch" else [frame]
+            found += [each["id"] for each in inner if each["type"] == "new_message"]
+            if found and found[-1] == last:
+                return found
+    raise AssertionError("it does not come")
+
+
 async def close_code(reader: asyncio.StreamReader, timeout_s: float = 30) -> int:
     """Read on to the close frame; its code."""
     async with asyncio.timeout(timeout_s):

@@ -1,6 +1,5 @@
 """A server process with two people, or a node in the test's own event loop with limits of the test's choice."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -13,6 +12,7 @@ from sermo.http import HttpLimits
 from sermo.node import Node, running_node
 from sermo.serve import application, bind, serving
 from sermo.settings import Settings
+from tests.support.asgi import uvicorn_serving
 from tests.support.people import Person, register
 from tests.support.servers import ServerProcess, server
 from ws.limits import Limits
@@ -24,17 +24,11 @@ StartNode = Callable[..., AbstractAsyncContextManager[tuple[str, Node]]]
 async def serving_plainly(node: Node, listener: socket.socket) -> AsyncIterator[str]:
     """The same application on an ASGI server that knows nothing of us: uvicorn as it comes."""
     config = uvicorn.Config(application(node), loop="none", ws="websockets-sansio", log_config=None, access_log=False)
-    plain = uvicorn.Server(config)
-    task = asyncio.create_task(plain.serve(sockets=[listener]))
-    try:
-        async with asyncio.timeout(30):
-            while not plain.started:
-                await asyncio.sleep(0.005)
-        yield "http://{}:{}".format(*listener.getsockname()[:2])
-    finally:
-        node.sockets.close_all("the test ends")
-        plain.should_exit = True
-        await task
+    async with uvicorn_serving(config, listener) as url:
+        try:
+            yield url
+        finally:
+            node.sockets.close_all("the test ends")
 
 
 @pytest.fixture

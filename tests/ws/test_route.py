@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from sermo.node import Node
 from tests.support.metrics import number_of
 from tests.support.people import Person, register
-from tests.support.rawsocket import connect_frame, frames_of, raw_socket
+from tests.support.rawsocket import connect_frame, frames_of, message_ids, raw_socket
 from tests.support.wait import await_until
 from tests.support.wsclient import Client, check_stream, new_id
 from tests.ws.conftest import StartNode
@@ -510,18 +510,7 @@ async def test_a_reader_that_stops_delays_nobody_and_gets_everything_once_later(
                 sent += await flood(a, channel)
             sent += await flood(a, channel)
             await b.wait_event(id=sent[-1])
-            got: list[int] = []
-            async with asyncio.timeout(30):
-                async for opcode, payload in frames_of(reader):
-                    assert opcode in (1, 9)
-                    if opcode == 9:
-                        continue
-                    frame = json.loads(payload)
-                    inner = frame["data"]["frames"] if frame["type"] == "batch" else [frame]
-                    got += [f["id"] for f in inner if f["type"] == "new_message"]
-                    if got and got[-1] == sent[-1]:
-                        break
-            assert got == sent
+            assert await message_ids(reader, sent[-1], 30) == sent
             await await_until(lambda: node.hub.connections == 3, what="the slow one is live again")
         await a.close()
         await b.close()
