@@ -23,7 +23,7 @@ from domain.membership import MemberJoined, MemberLeft, MemberRemoved
 from projections.projection import Write, may_see
 
 name = "channels"
-version = 1
+version = 2
 
 
 def tables(schema: str) -> str:
@@ -141,7 +141,7 @@ async def channel(connection: AsyncConnection[Any], channel_id: UUID, for_user: 
     """A channel that the person may see. One row by primary key."""
     async with connection.cursor(row_factory=class_row(ChannelRow), binary=True) as cursor:
         await cursor.execute(
-            f"select {COLUMNS} from channels_v1.channels c where c.channel_id = %(channel)b"
+            f"select {COLUMNS} from channels_v2.channels c where c.channel_id = %(channel)b"
             f" and {may_see('c.channel_id', '%(me)b')}",
             {"channel": channel_id, "me": for_user},
         )
@@ -161,9 +161,9 @@ async def directory(
     )
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(
-            f"select {COLUMNS}, c.name_folded from ((select c.* from channels_v1.channels c where c.kind = 'public'"
+            f"select {COLUMNS}, c.name_folded from ((select c.* from channels_v2.channels c where c.kind = 'public'"
             f" and {wanted} order by c.name_folded, c.channel_id limit %(limit)b)"
-            f" union all (select c.* from memberships_v1.memberships m join channels_v1.channels c using (channel_id)"
+            f" union all (select c.* from memberships_v2.memberships m join channels_v2.channels c using (channel_id)"
             f" where m.user_id = %(me)b and m.left_position is null and c.kind <> 'public' and {wanted}"
             f" order by c.name_folded, c.channel_id limit %(limit)b)) as c"
             f" order by c.name_folded, c.channel_id limit %(limit)b",

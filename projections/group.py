@@ -106,8 +106,4 @@ _TABLES = """
     -- stopped, they stand still.
     create table projections.core_group (schemas text[] primary key, stopped_at bigint);
     create unique index on projections.core_group ((true)) where stopped_at is null;
-    -- A group that is older than this table has the first version of each view.
-    insert into projections.core_group (schemas)
-        select '{channels_v1,memberships_v1,people_v1,threads_v1,timeline_v1,unread_v1}' from notification_tracking
-        where application_name = 'core' and notification_id > 0;
 """

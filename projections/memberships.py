@@ -17,7 +17,7 @@ from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChang
 from projections.projection import Write, may_see, position_of
 
 name = "memberships"
-version = 1
+version = 2
 
 
 def tables(schema: str) -> str:
@@ -140,7 +140,7 @@ async def members(
     """
     cursor = await connection.execute(
         f"select seen.yes, m.user_id, m.role, m.joined_at from (select {may_see('%(channel)b', '%(me)b')} as yes) as seen"
-        " left join lateral (select * from memberships_v1.memberships where channel_id = %(channel)b"
+        " left join lateral (select * from memberships_v2.memberships where channel_id = %(channel)b"
         " and left_position is null and user_id > %(after)b order by user_id limit %(limit)b) as m on seen.yes",
         {
             "channel": channel_id,
@@ -160,7 +160,7 @@ async def members(
 async def owners(connection: AsyncConnection[Any], channel_id: UUID) -> list[UUID]:
     """The channel's owners: for the program's own use. A range of the index of current members by channel."""
     cursor = await connection.execute(
-        "select user_id from memberships_v1.memberships"
+        "select user_id from memberships_v2.memberships"
         " where channel_id = %b and left_position is null and role = 'owner'",
         [channel_id],
         binary=True,
@@ -171,7 +171,7 @@ async def owners(connection: AsyncConnection[Any], channel_id: UUID) -> list[UUI
 async def role(connection: AsyncConnection[Any], channel_id: UUID, user_id: UUID) -> str | None:
     """The person's role in the channel: one row of the index of current members."""
     cursor = await connection.execute(
-        "select role from memberships_v1.memberships where channel_id = %b and user_id = %b and left_position is null",
+        "select role from memberships_v2.memberships where channel_id = %b and user_id = %b and left_position is null",
         [channel_id, user_id],
         binary=True,
     )
@@ -185,10 +185,10 @@ async def intervals(connection: AsyncConnection[Any], user_id: UUID, after: int)
     Two ranges of indexes by person: the current ones, and those that ended after.
     """
     cursor = await connection.execute(
-        f"select at.position, m.* from (select {position_of('memberships_v1')} as position) as at left join ("
-        " select channel_id, joined_position, left_position from memberships_v1.memberships"
+        f"select at.position, m.* from (select {position_of('memberships_v2')} as position) as at left join ("
+        " select channel_id, joined_position, left_position from memberships_v2.memberships"
         " where user_id = %(me)b and left_position is null"
-        " union all select channel_id, joined_position, left_position from memberships_v1.memberships"
+        " union all select channel_id, joined_position, left_position from memberships_v2.memberships"
         " where user_id = %(me)b and left_position > %(after)b) as m on true",
         {"me": user_id, "after": after},
         binary=True,
@@ -205,9 +205,9 @@ async def current_channels(
     A range of the index of current memberships for each person.
     """
     cursor = await connection.execute(
-        f"select at.position, m.* from (select {position_of('memberships_v1')} as position) as at left join (select mine.*"
+        f"select at.position, m.* from (select {position_of('memberships_v2')} as position) as at left join (select mine.*"
         " from unnest(%b::uuid[]) as who(id) cross join lateral (select user_id, channel_id"
-        " from memberships_v1.memberships where user_id = who.id and left_position is null) as mine) as m on true",
+        " from memberships_v2.memberships where user_id = who.id and left_position is null) as mine) as m on true",
         [list(user_ids)],
         binary=True,
     )

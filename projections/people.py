@@ -14,7 +14,7 @@ from domain.user import ProfileChanged, StatusTextSet, UserRegistered
 from projections.projection import Write
 
 name = "people"
-version = 1
+version = 2
 
 
 def tables(schema: str) -> str:
@@ -101,7 +101,7 @@ _COLUMNS = "user_id, username, display_name, status_text, is_admin, registered_a
 async def user(connection: AsyncConnection[Any], user_id: UUID) -> UserRow | None:
     """One person. One row by primary key."""
     cursor = await connection.execute(
-        f"select {_COLUMNS} from people_v1.people where user_id = %b", [user_id], binary=True
+        f"select {_COLUMNS} from people_v2.people where user_id = %b", [user_id], binary=True
     )
     row = await cursor.fetchone()
     return UserRow(*row) if row is not None else None
@@ -115,7 +115,7 @@ async def users(
     A range of the index of folded user names, filtered.
     """
     cursor = await connection.execute(
-        f"select {_COLUMNS}, username_folded from people_v1.people where username_folded > %(after)b"
+        f"select {_COLUMNS}, username_folded from people_v2.people where username_folded > %(after)b"
         " and (starts_with(username_folded, %(query)b) or starts_with(display_name_folded, %(query)b))"
         " order by username_folded limit %(limit)b",
         {"after": after.username_folded if after else "", "query": fold_name(query), "limit": limit + 1},

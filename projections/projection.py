@@ -151,7 +151,7 @@ def position_of(*schemas: str) -> str:
 def may_see(channel: str, person: str) -> str:
     """In a query: whether the person may read the channel (docs/access.md). Channels' and memberships' primary keys serve."""
     return (
-        f"exists (select from channels_v1.channels seen where seen.channel_id = {channel} and seen.deleted_at is null"
-        f" and (seen.kind = 'public' or exists (select from memberships_v1.memberships mine"
+        f"exists (select from channels_v2.channels seen where seen.channel_id = {channel} and seen.deleted_at is null"
+        f" and (seen.kind = 'public' or exists (select from memberships_v2.memberships mine"
         f" where mine.channel_id = {channel} and mine.user_id = {person} and mine.left_position is null)))"
     )

@@ -16,7 +16,7 @@ from projections.projection import Write
 from projections.timeline import Page, read_window
 
 name = "threads"
-version = 1
+version = 2
 
 
 def tables(schema: str) -> str:

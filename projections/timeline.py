@@ -18,7 +18,7 @@ from projections.columns import Bools, Int8s, Moments, Texts, Uuids
 from projections.projection import Write, may_see, position_of
 
 name = "timeline"
-version = 1
+version = 2
 
 
 def tables(schema: str) -> str:
@@ -219,8 +219,8 @@ def _window(where: str) -> str:
     `older` is how many wanted rows lie at or before `pivot`, `newer` how many after.
     """
     return (
-        f"(select t.* from timeline_v1.messages t where {where} and t.seq < %(pivot)b order by t.seq desc"
-        f" limit %(older)b) union all (select t.* from timeline_v1.messages t where {where} and t.seq >= %(pivot)b"
+        f"(select t.* from timeline_v2.messages t where {where} and t.seq < %(pivot)b order by t.seq desc"
+        f" limit %(older)b) union all (select t.* from timeline_v2.messages t where {where} and t.seq >= %(pivot)b"
         f" order by t.seq limit %(newer)b)"
     )
 
@@ -228,7 +228,7 @@ def _window(where: str) -> str:
 _ON_PAGE = "t.channel_id = %(target)b and (t.parent_id is null or t.also_to_channel)"
 _IN_THREAD = "t.parent_id = %(target)b"
 _LAST = 2**62
-_POSITION = position_of("channels_v1", "memberships_v1", "timeline_v1")
+_POSITION = position_of("channels_v2", "memberships_v2", "timeline_v2")
 
 
 async def read_window(
@@ -254,7 +254,7 @@ async def read_window(
         pivot, older, newer = before if before is not None else _LAST, limit, 0
     where = _IN_THREAD if is_thread else _ON_PAGE
     channel = (
-        "(select root.channel_id from timeline_v1.messages root where root.message_id = %(target)b)"
+        "(select root.channel_id from timeline_v2.messages root where root.message_id = %(target)b)"
         if is_thread
         else "%(target)b"
     )
@@ -302,7 +302,7 @@ async def page(
 async def message(connection: AsyncConnection[Any], message_id: UUID, for_user: UUID) -> MessageRow | None:
     """One message that the person may see. One row by primary key."""
     cursor = await connection.execute(
-        f"select {COLUMNS} from timeline_v1.messages t where t.message_id = %(id)b"
+        f"select {COLUMNS} from timeline_v2.messages t where t.message_id = %(id)b"
         f" and {may_see('t.channel_id', '%(me)b')}",
         {"id": message_id, "me": for_user},
         binary=True,

@@ -28,7 +28,7 @@ from projections.projection import Write, position_of
 from projections.timeline import MessageRow
 
 name = "unread"
-version = 1
+version = 2
 
 LIST_CAP = 100
 CHANNEL_CAP = 1_000
@@ -226,7 +226,7 @@ class MyChannels(msgspec.Struct, frozen=True):
     position: int
 
 
-_MINE = "memberships_v1.memberships m join unread_v1.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
+_MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
 
 # Messages past the marker by index `messages_unread`, without a look at the table; at most SCANNED entries a channel.
 _UNREAD = """
@@ -234,7 +234,7 @@ _UNREAD = """
         select least(count(*) filter (where s.author_id <> m.user_id), %(cap)b)::int as unread_count,
             count(*) filter (where s.author_id <> m.user_id) > %(cap)b or count(*) = %(scanned)b as unread_capped
         from (
-            select t.author_id from timeline_v1.messages t
+            select t.author_id from timeline_v2.messages t
             where t.channel_id = m.channel_id and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
                 and t.deleted_at is null
             order by t.seq limit %(scanned)b
@@ -249,32 +249,32 @@ _THREAD_MARKER = "greatest(f.from_seq, coalesce(tm.read_seq, 0), k.threads_read_
 _MENTIONS = f"""
     cross join lateral (
         select least(count(*), %(cap)b)::int as mention_count from (
-            (select x.message_id from unread_v1.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
-                and x.on_page and x.seq > k.read_seq and not exists (select from threads_v1.follows f
+            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
+                and x.on_page and x.seq > k.read_seq and not exists (select from threads_v2.follows f
                     where f.root_id = x.parent_id and f.user_id = m.user_id) limit %(cap)b)
             union
-            (select x.message_id from threads_v1.follows f
-                left join unread_v1.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
-                join unread_v1.mentions x on x.user_id = f.user_id and x.parent_id = f.root_id and x.seq > {_THREAD_MARKER}
+            (select x.message_id from threads_v2.follows f
+                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
+                join unread_v2.mentions x on x.user_id = f.user_id and x.parent_id = f.root_id and x.seq > {_THREAD_MARKER}
                 where f.user_id = m.user_id and f.channel_id = m.channel_id limit %(cap)b)
             union
-            (select t.message_id from timeline_v1.messages t where t.channel_id = m.channel_id and t.mentions_channel
+            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
                 and t.deleted_at is null and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.author_id <> m.user_id and not exists (select from threads_v1.follows f
+                and t.author_id <> m.user_id and not exists (select from threads_v2.follows f
                     where f.root_id = t.parent_id and f.user_id = m.user_id) limit %(cap)b)
             union
-            (select t.message_id from timeline_v1.messages t
-                join threads_v1.follows f on f.root_id = t.parent_id and f.user_id = m.user_id
-                left join unread_v1.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
+            (select t.message_id from timeline_v2.messages t
+                join threads_v2.follows f on f.root_id = t.parent_id and f.user_id = m.user_id
+                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
                 where t.channel_id = m.channel_id and t.mentions_channel and t.deleted_at is null
                 and t.seq > k.threads_read_seq and t.author_id <> m.user_id and t.seq > {_THREAD_MARKER} limit %(cap)b)
         ) as distinct_ones
     ) as n
 """
 
-_COUNTED = ("memberships_v1", "threads_v1", "timeline_v1", "unread_v1")
+_COUNTED = ("memberships_v2", "threads_v2", "timeline_v2", "unread_v2")
 _COUNTS_POSITION = position_of(*_COUNTED)
-_MINE_POSITION = position_of("channels_v1", *_COUNTED)
+_MINE_POSITION = position_of("channels_v2", *_COUNTED)
 
 
 async def _counts(
@@ -315,8 +315,8 @@ async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChan
         # The head of the feed at the checkpoint, from the log's own index.
         f" coalesce((select e.feed_seq from stored_events e where e.feed_id = m.channel_id"
         f" and e.notification_id <= {_MINE_POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
-        f" from {_MINE} join channels_v1.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
-        " left join lateral (select t.* from timeline_v1.messages t where t.channel_id = m.channel_id"
+        f" from {_MINE} join channels_v2.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
+        " left join lateral (select t.* from timeline_v2.messages t where t.channel_id = m.channel_id"
         " and (t.parent_id is null or t.also_to_channel) and t.deleted_at is null order by t.seq desc limit 1) as t on true"
         " where m.user_id = %(me)b and m.left_position is null"
         " order by c.name_folded, c.channel_id) as x on true",

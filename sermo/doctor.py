@@ -71,7 +71,7 @@ _CHECKS: dict[str, str] = {
         " and e.topic in ('membership.left.1', 'membership.removed.1')),"
         " (select min(d.notification_id) from stored_events d, checkpoint where d.originator_id = (body->>'channel_id')::uuid"
         " and d.topic = 'channel.deleted.1' and d.notification_id <= through)) as ended from joins),"
-        " actual as (select channel_id, user_id, joined_position, left_position from memberships_v1.memberships)"
+        " actual as (select channel_id, user_id, joined_position, left_position from memberships_v2.memberships)"
         " select coalesce(e.channel_id, a.channel_id) || ' ' || coalesce(e.user_id, a.user_id) from expected e"
         " full join actual a on (a.channel_id, a.user_id, a.joined_position) = (e.channel_id, e.user_id, e.joined)"
         " where e.channel_id is null or a.channel_id is null or a.left_position is distinct from e.ended"

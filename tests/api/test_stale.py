@@ -38,7 +38,7 @@ async def test_reads_of_a_held_channel_and_readiness_say_so_on_every_node(
     held, other = await ann.make_channel("held"), await ann.make_channel("other")
     root, elsewhere = await ann.say(held, "good"), await ann.say(other, "good")
     await ben.post(f"/channels/{other}/join")
-    _run(database, "alter table timeline_v1.messages add constraint healthy check (content <> 'poison')")
+    _run(database, "alter table timeline_v2.messages add constraint healthy check (content <> 'poison')")
     async with _second(database, ann, ben) as (second, (ann_there, ben_there)):
         poison = await ann.say(held, "poison")
         behind = await ann.say(held, "behind it", parent_id=root["message_id"])
@@ -62,7 +62,7 @@ async def test_reads_of_a_held_channel_and_readiness_say_so_on_every_node(
             assert (ready.status_code, ready.json()["ready"], ready.json()["parked"]) == (200, True, 2)
             assert "sermo_views_parked_events 2.0" in (await each.http.get("/metrics")).text
 
-        _run(database, "alter table timeline_v1.messages drop constraint healthy")
+        _run(database, "alter table timeline_v2.messages drop constraint healthy")
         await rebuild(database, "core")
         for each, person in ((server, ann), (second, ann_there)):
             await await_until(lambda each=each: each.node.views.parked == 0, 30, what="the node knows")
@@ -81,10 +81,10 @@ async def test_reads_that_depend_on_a_held_feed_beside_the_channels_say_so(
     channel_id = await ann.make_channel()
     message = await ann.say(channel_id, "hello")
     if feed == "her own":
-        _run(database, "alter table unread_v1.markers add check (read_seq < 2) not valid")
+        _run(database, "alter table unread_v2.markers add check (read_seq < 2) not valid")
         answer = await ann.put(f"/channels/{channel_id}/read", {"seq": message["seq"]})
     else:
-        _run(database, "alter table people_v1.people add check (status_text <> 'poison')")
+        _run(database, "alter table people_v2.people add check (status_text <> 'poison')")
         answer = await ann.patch("/me", {"status_text": "poison"})
     position = answer.json()["position"]
     assert await _is_stale(ann, "/me/unread", min_position=position)

@@ -82,8 +82,8 @@ def test_people_channels_threads_and_times_are_as_in_the_file(database: str, tmp
     found = rows(
         database,
         "select c.name, p.display_name, t.content, extract(epoch from t.created_at)::float8, t.parent_id is null"
-        " from timeline_v1.messages t join channels_v1.channels c using (channel_id)"
-        " join people_v1.people p on p.user_id = t.author_id order by t.position",
+        " from timeline_v2.messages t join channels_v2.channels c using (channel_id)"
+        " join people_v2.people p on p.user_id = t.author_id order by t.position",
     )
     assert found == [
         ("general", "Ann Lee", "root", 1_600_000_000.0, True),
@@ -91,7 +91,7 @@ def test_people_channels_threads_and_times_are_as_in_the_file(database: str, tmp
         ("général", "ben", "other root", 1_600_000_002.5, True),
         ("general", "ben", "y" * 65_536, 1_600_000_003.0, True),
     ]
-    assert rows(database, "select username from people_v1.people order by 1") == [("Ann-Lee",), ("ben",)]
+    assert rows(database, "select username from people_v2.people order by 1") == [("Ann-Lee",), ("ben",)]
 
 
 def test_a_second_import_adds_nothing(database: str, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_killed_import_goes_on_where_it_stopped(database: str, tmp_path: Path)
     assert rows(database, posted)[0][0] < len(lines), "it was killed before its end"
     done = sermo(database, "import", file)
     assert done.returncode == 0, done.stderr
-    contents = rows(database, "select content from timeline_v1.messages order by position")
+    contents = rows(database, "select content from timeline_v2.messages order by position")
     assert contents == [(line["content"],) for line in lines]
     doctor = sermo(database, "doctor")
     assert doctor.returncode == 0, doctor.stdout
@@ -198,19 +198,19 @@ def test_the_shared_corpus_is_imported_whole_and_every_view_can_be_rebuilt(datab
     per_channel = dict(
         rows(
             database,
-            "select c.name, count(*) from timeline_v1.messages t join channels_v1.channels c using (channel_id) group by 1",
+            "select c.name, count(*) from timeline_v2.messages t join channels_v2.channels c using (channel_id) group by 1",
         )
     )
     assert per_channel == Counter(message["channel"] for message in messages)
-    per_thread = rows(database, "select coalesce(parent_id, message_id), count(*) from timeline_v1.messages group by 1")
+    per_thread = rows(database, "select coalesce(parent_id, message_id), count(*) from timeline_v2.messages group by 1")
     assert sorted(count for _, count in per_thread) == sorted(
         Counter((m["channel"], m["thread"]) for m in messages).values()
     )
-    replies = rows(database, "select sum(reply_count) from timeline_v1.messages")
+    replies = rows(database, "select sum(reply_count) from timeline_v2.messages")
     assert replies == [(len(messages) - len(per_thread),)]
     unread = rows(
         database,
-        "select count(*) from unread_v1.markers k join timeline_v1.messages t using (channel_id)"
+        "select count(*) from unread_v2.markers k join timeline_v2.messages t using (channel_id)"
         " where t.seq > k.read_seq and t.author_id <> k.user_id",
     )
     assert unread == [(0,)]

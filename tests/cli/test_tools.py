@@ -137,14 +137,14 @@ def test_doctor_finds_a_membership_that_the_log_does_not_know(database: str) -> 
     create_user(database, "ann")
     with psycopg.connect(database, autocommit=True) as connection:
         required = connection.execute(
-            "select column_name, data_type from information_schema.columns where table_schema = 'memberships_v1'"
+            "select column_name, data_type from information_schema.columns where table_schema = 'memberships_v2'"
             " and table_name = 'memberships' and is_nullable = 'NO' and column_default is null order by ordinal_position"
         ).fetchall()
         values = {"uuid": str(uuid_utils.compat.uuid7()), "bigint": 1, "text": "member", "integer": 1}
         made = [values.get(kind, "2026-01-01T00:00:00Z") for _, kind in required]
         columns = ", ".join(name for name, _ in required)
         places = ", ".join(["%s"] * len(made))
-        connection.execute(f"insert into memberships_v1.memberships ({columns}) values ({places})".encode(), made)
+        connection.execute(f"insert into memberships_v2.memberships ({columns}) values ({places})".encode(), made)
 
     assert "WRONG follow intervals" in sermo("doctor", "--database-url", database).stdout
 
@@ -156,11 +156,11 @@ def test_projections_rebuild_brings_back_what_was_lost(database: str, tmp_path: 
     file = tmp_path / "chat.ndjson"
     file.write_text(json.dumps(line) + "\n")
     ok("import", file, "--database-url", database)  # ends when the views are there
-    before = rows(database, "select * from people_v1.people")
-    run(database, "delete from people_v1.people")
+    before = rows(database, "select * from people_v2.people")
+    run(database, "delete from people_v2.people")
 
     assert "serves the new generation" in ok("projections", "rebuild", name, "--database-url", database)
-    assert rows(database, "select * from people_v1.people") == before != []
+    assert rows(database, "select * from people_v2.people") == before != []
 
 
 def test_import_takes_another_name_where_one_is_taken(database: str, tmp_path: Path) -> None:
@@ -173,4 +173,4 @@ def test_import_takes_another_name_where_one_is_taken(database: str, tmp_path: P
     said = ok("import", file, "--database-url", database)
 
     assert "the name ann was taken: imported as ann-2" in said
-    assert rows(database, "select username from people_v1.people order by 1") == [("Ann",), ("ann-2",)]
+    assert rows(database, "select username from people_v2.people order by 1") == [("Ann",), ("ann-2",)]

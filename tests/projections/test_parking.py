@@ -155,7 +155,7 @@ async def test_an_event_that_the_server_refuses_is_poison_too(database: str) -> 
     async with await log.connect(database) as connection, running_group(database) as runner:
         await store(connection, world.log[:-1])
         assert await runner.wait_for(len(world.log) - 1, 20)
-        await connection.execute("alter table timeline_v1.messages add check (seq < 5)", prepare=False)
+        await connection.execute("alter table timeline_v2.messages add check (seq < 5)", prepare=False)
         await store(connection, world.log[-1:])
         assert await runner.wait_for(len(world.log), 20)
         assert await _parked(connection) == [len(world.log)]

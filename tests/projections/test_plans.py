@@ -23,32 +23,32 @@ def _id(kind: str, number: str) -> str:
 _AUTHOR = _id("p", f"1 + (n * 17 + n / 500) % {PEOPLE}")
 _ROOT = _id("m", f"1 + n % {CHANNELS} + {CHANNELS} * (n * 31 % 37)")
 _FILL = f"""
-    insert into people_v1.people
+    insert into people_v2.people
         select {_id("p", "n")}, 'p' || n, 'p' || n, 'P' || n, 'p' || n, '', false, now()
         from generate_series(1, {PEOPLE}) as n;
-    insert into channels_v1.channels
+    insert into channels_v2.channels
         select {_id("c", "n")}, case n % 3 when 0 then 'private' else 'public' end, 'c' || n, 'c' || n, '',
             {_id("p", "1")}, now(), null, null, {PEOPLE // 4}
         from generate_series(1, {CHANNELS}) as n;
-    insert into memberships_v1.memberships
+    insert into memberships_v2.memberships
         select {_id("c", "c")}, {_id("p", "p")}, p + 100 * c, p, now(), case when p % 9 = 0 then p + 100 * c + 5 end, 'member'
         from generate_series(1, {CHANNELS}) as c, generate_series(1, {PEOPLE}) as p where (p + c) % 4 = 0;
-    insert into unread_v1.markers
-        select m.user_id, m.channel_id, 100, 0, 'all' from memberships_v1.memberships m;
-    insert into timeline_v1.messages
+    insert into unread_v2.markers
+        select m.user_id, m.channel_id, 100, 0, 'all' from memberships_v2.memberships m;
+    insert into timeline_v2.messages
         select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
             case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
             n % 8 = 0, '', n % 100 = 1, 0, null
         from generate_series(1, {MESSAGES}) as n;
-    insert into threads_v1.follows
+    insert into threads_v2.follows
         select distinct on (m.parent_id, m.author_id) m.parent_id, m.author_id, m.channel_id, m.seq - 1
-        from timeline_v1.messages m where m.parent_id is not null;
-    insert into unread_v1.mentions
+        from timeline_v2.messages m where m.parent_id is not null;
+    insert into unread_v2.mentions
         select m.message_id, {_id("p", f"1 + (m.seq + 1) % {PEOPLE}")}, m.channel_id, m.seq, m.parent_id, true
-        from timeline_v1.messages m where m.seq % 3 = 0;
+        from timeline_v2.messages m where m.seq % 3 = 0;
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, feed_id, feed_seq, recorded_at)
         select m.message_id, 1, 'message.posted.1', '{{}}', m.position, m.channel_id, m.seq, now()
-        from timeline_v1.messages m;
+        from timeline_v2.messages m;
     update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
 """
 

@@ -66,8 +66,8 @@ async def test_a_rebuild_repairs_what_was_damaged(database: str) -> None:
         await store(connection, events)
         await apply(connection, [events])
         good = view_rows(database)
-        await connection.execute("update timeline_v1.messages set content = 'damaged'")
-        await connection.execute("delete from memberships_v1.memberships")
+        await connection.execute("update timeline_v2.messages set content = 'damaged'")
+        await connection.execute("delete from memberships_v2.memberships")
         await rebuild(database)
     assert view_rows(database) == good
 
@@ -212,6 +212,6 @@ async def test_a_new_version_of_a_view_is_refused_until_it_is_built(database: st
             await rebuild(database, "people")
         assert await ensure_views(connection, views) == len(events)
         cursor = await connection.execute(
-            "select (select count(*) from people_v1.people), count(*) from people_v2.people"
+            "select (select count(*) from people_v2.people), count(*) from people_v2.people"
         )
         assert await cursor.fetchone() == (len(history.users), len(history.users))

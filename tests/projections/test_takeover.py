@@ -143,13 +143,13 @@ async def test_transaction_that_reads_the_old_tables_for_long_holds_up_nobody(da
     async with views_of(database, history.log[:200]) as connection, running_group(database) as runner:
         async with await log.connect(database) as backup:
             async with backup.transaction():
-                await backup.execute("select count(*) from timeline_v1.messages")
+                await backup.execute("select count(*) from timeline_v2.messages")
                 building = asyncio.create_task(rebuild(database, "timeline"))
-                await await_until(lambda: _schemas(connection, "timeline_v1_old"), what="the new generation serves")
+                await await_until(lambda: _schemas(connection, "timeline_v2_old"), what="the new generation serves")
                 await store(connection, history.log[200:])
                 assert await runner.wait_for(len(history.log), 20)
             await building
-        assert not await _schemas(connection, "timeline_v1_old")
+        assert not await _schemas(connection, "timeline_v2_old")
         live = view_rows(database)
     async with await log.connect(database) as connection:
         assert await from_scratch(connection, database, history.log) == live

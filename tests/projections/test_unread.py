@@ -211,7 +211,7 @@ async def test_reply_counts_equal_the_naive_ones(database: str) -> None:
     naive = Naive(history.log)
     async with views_of(database, history.log) as connection:
         cursor = await connection.execute(
-            "select message_id, reply_count, last_reply_at from timeline_v1.messages", binary=True
+            "select message_id, reply_count, last_reply_at from timeline_v2.messages", binary=True
         )
         found = {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
     assert found == {message_id: naive.replies(message_id) for message_id in naive.messages}
