@@ -32,6 +32,7 @@ from benchmarks import (
     nodes,
     presence,
     replay,
+    scale,
     sends,
     steady,
 )
@@ -53,6 +54,7 @@ BENCHMARKS = {
         gateway,
         presence,
         catchup,
+        scale,
         importing,
     )
 }

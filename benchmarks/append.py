@@ -42,7 +42,7 @@ _BARE = (
 )
 
 
-class _Rooms:
+class Rooms:
     """64 people, each with a channel."""
 
     def __init__(self) -> None:
@@ -50,8 +50,9 @@ class _Rooms:
         self.channels: list[UUID] = []
 
     @staticmethod
-    async def make(connection: AsyncConnection[Any]) -> "_Rooms":
-        rooms, at, empty = _Rooms(), datetime.now(UTC), Loaded(dict[UUID, State | None]())
+    async def make(connection: AsyncConnection[Any]) -> "Rooms":
+        """Register and create them."""
+        rooms, at, empty = Rooms(), datetime.now(UTC), Loaded(dict[UUID, State | None]())
         for number in range(BATCH):
             author, channel = new_id(), new_id()
             rooms.authors.append(author)
@@ -86,7 +87,8 @@ async def _append_all(connection: AsyncConnection[Any], events: Any) -> None:
     assert result.kind is Kind.APPENDED
 
 
-async def _ours(connection: AsyncConnection[Any], rooms: _Rooms, batches: int) -> float:
+async def append_batches(connection: AsyncConnection[Any], rooms: Rooms, batches: int) -> float:
+    """Events a second over so many calls."""
     ready = [rooms.batch() for _ in range(batches)]
     began = time.perf_counter()
     for batch in ready:
@@ -95,7 +97,7 @@ async def _ours(connection: AsyncConnection[Any], rooms: _Rooms, batches: int) -
     return batches * BATCH / (time.perf_counter() - began)
 
 
-async def _bare(connection: AsyncConnection[Any], rooms: _Rooms, batches: int, start: int) -> float:
+async def _bare(connection: AsyncConnection[Any], rooms: Rooms, batches: int, start: int) -> float:
     at = datetime.now(UTC)
     ready = []
     for number in range(batches):
@@ -127,12 +129,12 @@ async def _measure(dsn: str, plan: Plan) -> list[Figure]:
     batches, warm_up = plan.size(600, 20), plan.size(600, 10)
     async with await log.connect(dsn) as connection:
         await connection.execute("create table bare_events (like stored_events including all)")
-        rooms = await _Rooms.make(connection)
-        await _ours(connection, rooms, warm_up)
+        rooms = await Rooms.make(connection)
+        await append_batches(connection, rooms, warm_up)
         await _bare(connection, rooms, warm_up, 1)
         await asyncio.to_thread(checkpoint, dsn)
         for run in range(plan.runs):
-            ours.append(await _ours(connection, rooms, batches))
+            ours.append(await append_batches(connection, rooms, batches))
             bare.append(await _bare(connection, rooms, batches, 1 + (warm_up + run * batches) * BATCH))
             plan.tell(f"run {run + 1}: {ours[-1]:,.0f} events/s, bare {bare[-1]:,.0f}")
     return [

@@ -107,7 +107,7 @@ async def _people_and_channels(made: Writer, chance: random.Random) -> dict[UUID
     return members
 
 
-async def _build(dsn: str, through: int) -> float:
+async def build_views(dsn: str, through: int) -> float:
     """Seconds that the group's runner takes from where it is through this position."""
     reached = asyncio.Event()
     async with await log.connect(dsn) as reading:
@@ -230,15 +230,15 @@ def run(plan: Plan) -> list[Figure]:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute("alter database theirs set synchronous_commit = off")
         start = events - stretch * (plan.runs + 1)
-        run_loop(_build(theirs_dsn, start))
+        run_loop(build_views(theirs_dsn, start))
         checkpoint(theirs_dsn)
         ViewsProjection.rows = run_loop(_rows(theirs_dsn, start, stretch * (plan.runs + 1)))
-        run_loop(_build(dsn, events))
+        run_loop(build_views(dsn, events))
         _project(theirs_dsn, start, start + stretch)
         for number in range(plan.runs):
             _drop_views(dsn)
             checkpoint(dsn)
-            ours.append(events / run_loop(_build(dsn, events)))
+            ours.append(events / run_loop(build_views(dsn, events)))
             start += stretch
             theirs.append(stretch / _project(theirs_dsn, start, start + stretch))
             plan.tell(f"run {number + 1}: {ours[-1]:,.0f} events/s, library {theirs[-1]:,.0f}")

@@ -10,10 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.corpus import CORPUS
 from benchmarks.support import ROOT, Figure, Plan, create_database, folder, postgres
 
 NAME = "importing"
-CORPUS = ROOT.parent / "shared" / "data" / "zulip-2021q4.ndjson.gz"
+
 DEADLINE_S = 600
 
 
