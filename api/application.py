@@ -9,7 +9,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
-from api import accounts, channels, docs, health, members, messages, mine, people, problems
+from api import accounts, channels, docs, health, invitations, members, messages, mine, people, problems
 from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
 from api.services import Services
 
@@ -49,6 +49,11 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             members.list_members,
             members.set_member,
             members.remove_member,
+            invitations.create_invitation,
+            invitations.list_invitations,
+            invitations.revoke_invitation,
+            invitations.preview_invitation,
+            invitations.join_by_invitation,
             messages.post_message,
             messages.page_messages,
             messages.get_message,

@@ -4,7 +4,8 @@
 | --- | --- | --- |
 | find, read whole history | everyone | current members |
 | post, mark | members | members |
-| join | everyone | added by a channel admin (private); members are fixed (direct) |
+| join | everyone | added by a channel admin, or by a link of theirs (private); members are fixed (direct) |
+| invite by link | channel admins and owners, server admins | same (private) |
 | rename, topic, archive, remove people, delete others' messages | channel admins and owners, server admins | same |
 | delete channel, give roles | owners, server admins; the last owner cannot leave | same |
 | edit a message | its author | its author |

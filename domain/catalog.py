@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain import channel, membership, message, name_claim, reading, user
+from domain import channel, invitation, membership, message, name_claim, reading, user
 from domain.decider import Event, State, Unknown
 
 EVENTS: dict[str, type[Event]] = {
@@ -29,6 +29,9 @@ EVENTS: dict[str, type[Event]] = {
     "membership.left.1": membership.MemberLeft,
     "membership.removed.1": membership.MemberRemoved,
     "membership.role_changed.1": membership.RoleChanged,
+    "invitation.created.1": invitation.InvitationCreated,
+    "invitation.used.1": invitation.InvitationUsed,
+    "invitation.revoked.1": invitation.InvitationRevoked,
     "message.posted.1": message.MessagePosted,
     "message.edited.1": message.MessageEdited,
     "message.deleted.1": message.MessageDeleted,
@@ -66,6 +69,9 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
     **dict.fromkeys(
         (membership.MemberJoined, membership.MemberLeft, membership.MemberRemoved, membership.RoleChanged),
         membership.evolve,
+    ),
+    **dict.fromkeys(
+        (invitation.InvitationCreated, invitation.InvitationUsed, invitation.InvitationRevoked), invitation.evolve
     ),
     **dict.fromkeys((message.MessagePosted, message.MessageEdited, message.MessageDeleted), message.evolve),
     reading.MarkedRead: reading.evolve,

@@ -16,6 +16,7 @@ _DIRECT = uuid5(_ROOT, "direct")
 _USER_NAME = uuid5(_ROOT, "user-name")
 _CHANNEL_NAME = uuid5(_ROOT, "channel-name")
 _COMMAND = uuid5(_ROOT, "command")
+_INVITATION = uuid5(_ROOT, "invitation")
 
 WORKSPACE_FEED = uuid5(_ROOT, "workspace-feed")
 """The feed that everyone follows."""
@@ -50,6 +51,11 @@ def user_name_id(username: str) -> UUID:
 def channel_name_id(name: str) -> UUID:
     """The stream of the claim on a public channel's name, the same for names that compare equal."""
     return UUID(bytes=_v5(_CHANNEL_NAME.bytes + fold_name(name).encode()))
+
+
+def invitation_id(code: str) -> UUID:
+    """The stream of an invitation, from the secret that its link carries."""
+    return UUID(bytes=_v5(_INVITATION.bytes + code.encode(errors="surrogatepass")))
 
 
 def command_id(user_id: UUID, key: str) -> UUID:

@@ -60,7 +60,8 @@ def evolve(_state: MembershipState | None, event: MembershipEvent) -> Membership
     return MembershipState(channel_id=event.channel_id, user_id=event.user_id, role=role)
 
 
-def _join(channel: ChannelState, user_id: UUID, role: Role, at: datetime, by: UUID | None) -> NewEvent:
+def join(channel: ChannelState, user_id: UUID, role: Role, at: datetime, by: UUID | None) -> NewEvent:
+    """A person becomes a member of the channel; `by` is who added them."""
     joined = MemberJoined(
         channel_id=channel.channel_id,
         user_id=user_id,
@@ -88,7 +89,7 @@ class JoinChannel(Command, frozen=True, kw_only=True):
             return ()
         if channel.is_archived:
             raise Archived
-        return (_join(channel, self.user_id, Role.MEMBER, self.at, None),)
+        return (join(channel, self.user_id, Role.MEMBER, self.at, None),)
 
 
 class _KeepsAnOwner(Command, frozen=True, kw_only=True):
@@ -175,7 +176,7 @@ class SetMember(_KeepsAnOwner, frozen=True, kw_only=True):
         if role is not None or self.role is not Role.MEMBER:
             may_govern(known, self.channel_id, self.by, at_least=Role.OWNER)
         if role is None:
-            return (_join(channel, self.user_id, self.role, self.at, self.by),)
+            return (join(channel, self.user_id, self.role, self.at, self.by),)
         self._check_owner_stays(known, self.user_id)
         changed = RoleChanged(channel_id=self.channel_id, user_id=self.user_id, role=self.role, by=self.by, at=self.at)
         return (NewEvent(membership_id(self.channel_id, self.user_id), changed, self.channel_id),)

@@ -20,17 +20,20 @@ from tests.support.cast import (
     PRIVATE,
     PUBLIC,
     ROOT,
+    accept,
     archive,
     change,
     delete,
     delete_channel,
     direct,
     edit,
+    invite,
     join,
     leave,
     mark,
     post,
     remove,
+    revoke,
     set_member,
     town,
 )
@@ -57,6 +60,9 @@ ACTIONS: dict[str, Callable[[UUID, UUID], Command]] = {
     "remove a member": lambda who, where: remove(who, OTHER, where),
     "remove an owner": lambda who, where: remove(who, OWNER, where, witness=SECOND_OWNER),
     "give a role": lambda who, where: set_member(who, OTHER, Role.ADMIN, where),
+    "invite by link": lambda who, where: invite(who, "another", where),
+    "revoke a link": lambda who, where: revoke(who, f"to {where}", where),
+    "join by a link": lambda who, where: accept(who, f"to {where}"),
     "archive": archive,
     "delete the channel": delete_channel,
 }
@@ -83,6 +89,7 @@ def world() -> World:
         made.given(RegisterUser(user_id=user_id, username=name, display_name=name, at=AT))
     for where in (PUBLIC, PRIVATE):
         made.given(set_member(OWNER, SECOND_OWNER, Role.OWNER, where))
+        made.given(invite(OWNER, f"to {where}", where))
         for who in (GUEST, ROOT, OTHER):
             made.given(set_member(OWNER, who, channel_id=where))
         made.given(*(post(who, _own(who, where), channel_id=where) for who in (*PEOPLE.values(), OTHER)))

@@ -25,6 +25,7 @@ from tests.support.cast import (
     PRIVATE,
     PUBLIC,
     ROOT,
+    accept,
     archive,
     change,
     create,
@@ -32,12 +33,14 @@ from tests.support.cast import (
     delete_channel,
     direct,
     edit,
+    invite,
     join,
     leave,
     mark,
     post,
     register,
     remove,
+    revoke,
     set_member,
     v7,
 )
@@ -50,6 +53,7 @@ names = st.sampled_from(["town", "TOWN", "city", "", "\x00", " x"])
 roles = st.sampled_from(list(Role))
 messages = st.integers(1, 4)
 contents = st.sampled_from(["hello", "@olga", "@channel `@ada`", "", "x" * 5_000]) | st.text(max_size=20)
+codes = st.sampled_from(["one", "two"])
 witnesses = st.none() | people
 
 
@@ -70,6 +74,9 @@ commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(leave, people, channels, witnesses),
     st.builds(remove, people, people, channels, witnesses),
     st.builds(set_member, people, people, roles, channels, witnesses),
+    st.builds(invite, people, codes, channels, expires_in_s=st.sampled_from([0, 60]), max_uses=st.none() | st.just(1)),
+    st.builds(accept, people, codes, after_s=st.sampled_from([0, 60])),
+    st.builds(revoke, people, codes, channels),
     st.builds(post, people, messages, contents, channels, st.none() | messages, also=st.booleans()),
     st.builds(edit, people, messages, contents),
     st.builds(delete, people, messages),

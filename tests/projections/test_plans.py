@@ -1,12 +1,14 @@
 """The plans of the queries on tables that are large enough to matter: by index, with the planner as it comes."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from projections import channels, memberships, threads, timeline, unread
+from projections import channels, invitations, memberships, threads, timeline, unread
 from projections.group import ensure_views
 from sermo import log
 
@@ -33,6 +35,10 @@ _FILL = f"""
     insert into memberships_v2.memberships
         select {_id("c", "c")}, {_id("p", "p")}, p + 100 * c, p, now(), case when p % 9 = 0 then p + 100 * c + 5 end, 'member'
         from generate_series(1, {CHANNELS}) as c, generate_series(1, {PEOPLE}) as p where (p + c) % 4 = 0;
+    insert into invitations_v1.invitations
+        select {_id("i", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, 'code', {_id("p", "3")}, now(),
+            now() + interval '1 year', 5, 1, null
+        from generate_series(1, {MESSAGES // 3}) as n;
     insert into unread_v2.markers
         select m.user_id, m.channel_id, 100, 0, 'all' from memberships_v2.memberships m;
     insert into timeline_v2.messages
@@ -52,6 +58,9 @@ _FILL = f"""
     update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
 """
 
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+INVITATION = UUID(bytes=hashlib.md5(b"i1", usedforsecurity=False).digest())
+
 QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "page": lambda c, channel, me, _: timeline.page(c, channel, me),
     "page before": lambda c, channel, me, _: timeline.page(c, channel, me, before=20_000),
@@ -67,6 +76,9 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "members": lambda c, channel, me, _: memberships.members(c, channel, me, after=None, limit=50),
     "owners": lambda c, channel, _, __: memberships.owners(c, channel),
     "role": lambda c, channel, me, _: memberships.role(c, channel, me),
+    "invitations": lambda c, channel, me, _: invitations.of_channel(c, channel, me, NOW, after=None, limit=50),
+    "invitation": lambda c, _, __, ___: invitations.invitation(c, INVITATION),
+    "preview": lambda c, _, __, ___: invitations.preview(c, INVITATION, NOW),
     "current_channels": lambda c, channel, me, _: memberships.current_channels(c, [me, channel]),
 }
 
@@ -114,7 +126,7 @@ class _Cursor:
         return await self._found.fetchone()
 
 
-LARGE = {"messages", "memberships", "stored_events", "mentions", "markers", "follows"}
+LARGE = {"messages", "memberships", "stored_events", "mentions", "markers", "follows", "invitations"}
 
 
 async def test_queries_of_large_tables_go_by_index(database: str) -> None:

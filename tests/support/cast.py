@@ -1,9 +1,12 @@
 """The people and places of the domain tests, and short ways to write their commands."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from domain.channel import ArchiveChannel, ChangeChannel, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, Role
+from domain.ids import invitation_id
+from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from domain.message import DeleteMessage, EditMessage, PostMessage
 from domain.reading import MarkRead
@@ -61,6 +64,30 @@ def set_member(
 ) -> SetMember:
     """Somebody is added or gets a role."""
     return SetMember(channel_id=channel_id, user_id=user_id, role=role, by=by, at=AT, witness_id=witness)
+
+
+def invite(
+    by: UUID,
+    code: str = "code",
+    channel_id: UUID = PUBLIC,
+    *,
+    expires_in_s: int = DEFAULT_S,
+    max_uses: int | None = None,
+) -> CreateInvitation:
+    """A link to the channel is made."""
+    return CreateInvitation(
+        channel_id=channel_id, code=code, by=by, at=AT, expires_in_s=expires_in_s, max_uses=max_uses
+    )
+
+
+def accept(user_id: UUID, code: str = "code", *, after_s: int = 0) -> JoinByInvitation:
+    """Somebody joins by a link, so long after it was made."""
+    return JoinByInvitation(code=code, user_id=user_id, at=AT + timedelta(seconds=after_s))
+
+
+def revoke(by: UUID, code: str = "code", channel_id: UUID = PUBLIC) -> RevokeInvitation:
+    """A link is ended."""
+    return RevokeInvitation(channel_id=channel_id, invitation_id=invitation_id(code), by=by, at=AT)
 
 
 def change(by: UUID, channel_id: UUID = PUBLIC, *, name: str | None = None, topic: str | None = None) -> ChangeChannel:

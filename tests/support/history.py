@@ -17,7 +17,8 @@ from domain.channel import ArchiveChannel, ChangeChannel, ChannelCreated, Create
 from domain.channel_state import ChannelKind, ChannelState, Role
 from domain.decider import Command, Event, Recorded, Unknown
 from domain.errors import Refusal
-from domain.ids import membership_id
+from domain.ids import invitation_id, membership_id
+from domain.invitation import CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import (
     JoinChannel,
     LeaveChannel,
@@ -50,6 +51,8 @@ class History(World):
         """Of each channel, in order of joining."""
         self.messages: dict[UUID, list[UUID]] = {}
         self.authors: dict[UUID, UUID] = {}
+        self.codes: list[tuple[str, UUID, UUID]] = []
+        """Of invitations, with their channel and who made them."""
         self._ids = 0x1_0000
 
     # What happens
@@ -172,6 +175,23 @@ class History(World):
                 SetMember(channel_id=channel_id, user_id=user_id, role=role, by=by, at=self.now, witness_id=witness)
             )
 
+    def _invitation(self) -> None:
+        """A link to a channel is made, used or revoked."""
+        draw = self.rng.random()
+        if draw < 0.4 or not self.codes:
+            if place := self._place():
+                code, uses = f"code-{len(self.log)}", self.rng.choice([None, 1, 2])
+                if self.attempt(
+                    CreateInvitation(channel_id=place[0], code=code, by=place[1], at=self.now, max_uses=uses)
+                ):
+                    self.codes.append((code, *place))
+            return
+        code, channel_id, by = self.rng.choice(self.codes[-6:])
+        if draw < 0.9:
+            self.attempt(JoinByInvitation(code=code, user_id=self.rng.choice(self.users), at=self.now))
+        else:
+            self.attempt(RevokeInvitation(channel_id=channel_id, invitation_id=invitation_id(code), by=by, at=self.now))
+
     def _change(self) -> None:
         if not (place := self._place()):
             return
@@ -258,6 +278,7 @@ _WEIGHTS = {
     "join": 6,
     "leave": 2,
     "member": 4,
+    "invitation": 4,
     "change": 3,
     "post": 40,
     "edit": 8,
