@@ -9,7 +9,7 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
-from api import accounts, channels, docs, health, invitations, members, messages, mine, people, problems
+from api import accounts, channels, docs, health, invitations, markers, members, messages, mine, people, problems
 from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
 from api.services import Services
 
@@ -60,8 +60,13 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             messages.edit_message,
             messages.delete_message,
             messages.page_replies,
-            messages.mark_channel_read,
-            messages.mark_thread_read,
+            markers.mark_channel_read,
+            markers.mark_channel_unread,
+            markers.mark_thread_read,
+            markers.mark_thread_unread,
+            markers.follow_thread,
+            markers.unfollow_thread,
+            markers.set_level,
             mine.my_channels,
             mine.my_unread,
             *private_route_handlers,

@@ -1,10 +1,10 @@
-"""Messages: posted, paged, changed; replies; and how far somebody has read."""
+"""Messages: posted, paged, changed; and replies."""
 
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response, delete, get, patch, post, put
+from litestar import Response, delete, get, patch, post
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -15,7 +15,6 @@ from api.requests import ApiRequest, Body, now
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
-from domain.reading import MarkRead
 from projections import threads, timeline
 
 Before = Annotated[int | None, QueryParameter(name="before", ge=0, le=INTEGER_MAX, description="Older than this seq.")]
@@ -83,11 +82,6 @@ class NewMessage(Body, frozen=True):
 
 class NewContent(Body, frozen=True):
     content: str
-
-
-class Read(Body, frozen=True):
-    seq: Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
-    """The last one read."""
 
 
 def to_message(row: timeline.MessageRow) -> Message:
@@ -261,37 +255,3 @@ async def page_replies(
     if page is None:
         raise _no_message(message_id)
     return view.answer(_to_page(page))
-
-
-@put("/channels/{channel_id:str}/read", tags=["reading"])
-async def mark_channel_read(
-    request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[Read]
-) -> Response[Position]:
-    """I have read up to here. Only forward."""
-    head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
-    command = MarkRead(
-        user_id=request.me,
-        channel_id=channel_id,
-        seq=data.seq,
-        head_seq=head_seq,
-        joined_seq=joined_seq,
-        at=now(),
-    )
-    return done((await request.execute(command)).position)
-
-
-@put("/threads/{message_id:str}/read", tags=["reading"])
-async def mark_thread_read(request: ApiRequest, message_id: FromPath[UUID], data: JSONBody[Read]) -> Response[Position]:
-    """I have read this thread up to here. Only forward."""
-    channel_id = await request.services.message_channel(message_id)
-    # Without a channel the decision refuses, whatever the head.
-    head_seq, joined_seq = (0, 0) if channel_id is None else await request.services.mark_bounds(channel_id, request.me)
-    command = MarkRead(
-        user_id=request.me,
-        parent_id=message_id,
-        seq=data.seq,
-        head_seq=head_seq,
-        joined_seq=joined_seq,
-        at=now(),
-    )
-    return done((await request.execute(command)).position)

@@ -10,15 +10,16 @@ from api.freshness import MinPosition, reading
 from api.messages import Message, to_message
 from api.requests import ApiRequest
 from domain.channel_state import Role
-from projections import unread
+from domain.reading import Level
+from projections import unread_counts
 
 
 class MyChannel(Channel, frozen=True, kw_only=True):
     """A channel that I am in."""
 
     role: Role
-    level: str
-    """all, mentions or muted."""
+    level: Level
+    """What I want to be told. A muted channel counts like any other."""
     unread_count: int
     """At most the cap; `unread_capped` says that there are more."""
     unread_capped: bool
@@ -42,6 +43,7 @@ class UnreadChannel(msgspec.Struct, frozen=True, kw_only=True):
     """What is unread in one channel."""
 
     channel_id: UUID
+    level: Level
     unread_count: int
     unread_capped: bool
     mention_count: int
@@ -62,18 +64,18 @@ async def my_channels(request: ApiRequest, min_position: MinPosition = 0) -> Res
     # The epoch is read first: if it changes meanwhile, the pair is refused by `connect`, never taken for right.
     epoch = request.services.epoch()
     async with reading(request, min_position) as view:
-        mine = await unread.my_channels(view.connection, request.me)
+        mine = await unread_counts.my_channels(view.connection, request.me)
     view.concerns(*(row.channel.channel_id for row in mine.channels))
     return view.answer(
         MyChannels(channels=[_to_my_channel(row) for row in mine.channels], position=mine.position, epoch=epoch)
     )
 
 
-def _to_my_channel(row: unread.MyChannelRow) -> MyChannel:
+def _to_my_channel(row: unread_counts.MyChannelRow) -> MyChannel:
     return MyChannel(
         **msgspec.structs.asdict(to_channel(row.channel)),
         role=Role(row.role),
-        level=row.level,
+        level=Level(row.level),
         unread_count=row.unread_count,
         unread_capped=row.unread_capped,
         mention_count=row.mention_count,
@@ -87,11 +89,12 @@ def _to_my_channel(row: unread.MyChannelRow) -> MyChannel:
 async def my_unread(request: ApiRequest, min_position: MinPosition = 0) -> Response[Unread]:
     """How much is unread, in all and by channel."""
     async with reading(request, min_position) as view:
-        counts = await unread.my_unread(view.connection, request.me)
+        counts = await unread_counts.my_unread(view.connection, request.me)
     view.concerns(*(row.channel_id for row in counts.channels))
     rows = [
         UnreadChannel(
             channel_id=row.channel_id,
+            level=Level(row.level),
             unread_count=row.unread_count,
             unread_capped=row.unread_capped,
             mention_count=row.mention_count,

@@ -38,7 +38,7 @@ from benchmarks.support import (
     run_loop,
     sermo_serve,
 )
-from projections import timeline, unread
+from projections import timeline, unread_counts
 from sermo import log
 from sermo.migrate import migrate
 
@@ -88,7 +88,7 @@ async def _read(dsn: str, town: Town, plan: Plan) -> list[Figure]:
             asked = [_page(connection, chance, heads, town.readers[0]) for _ in range(plan.size(2_000, 50))]
             page_times = await _times(asked)
             readers = town.readers * plan.size(20, 1)
-            mine_times = await _times([lambda r=r: unread.my_channels(connection, r) for r in readers])
+            mine_times = await _times([lambda r=r: unread_counts.my_channels(connection, r) for r in readers])
             if run:  # the first one warms
                 pages.append(quantile(page_times, 0.99))
                 mine.append(quantile(mine_times, 0.99))
@@ -103,11 +103,11 @@ async def _read(dsn: str, town: Town, plan: Plan) -> list[Figure]:
 async def _check(connection: AsyncConnection[Any], town: Town) -> None:
     """What was measured is what the figure says."""
     for reader in town.readers:
-        found = (await unread.my_channels(connection, reader)).channels
+        found = (await unread_counts.my_channels(connection, reader)).channels
         over = sum(row.unread_capped for row in found)
         if len(found) != 100 or over < 8:
             raise RuntimeError(f"{len(found)} channels, {over} of them over the cap: not what is to be measured")
-        if max(row.unread_count for row in found if not row.unread_capped) > unread.LIST_CAP:
+        if max(row.unread_count for row in found if not row.unread_capped) > unread_counts.LIST_CAP:
             raise RuntimeError("a channel has more unread than its cap")
 
 

@@ -36,6 +36,10 @@ EVENTS: dict[str, type[Event]] = {
     "message.edited.1": message.MessageEdited,
     "message.deleted.1": message.MessageDeleted,
     "reading.marked_read.1": reading.MarkedRead,
+    "reading.marked_unread.1": reading.MarkedUnread,
+    "reading.thread_followed.1": reading.ThreadFollowed,
+    "reading.thread_unfollowed.1": reading.ThreadUnfollowed,
+    "reading.level_set.1": reading.LevelSet,
 }
 
 UPCASTERS: dict[str, Callable[[Any], Event]] = {}
@@ -74,7 +78,16 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
         (invitation.InvitationCreated, invitation.InvitationUsed, invitation.InvitationRevoked), invitation.evolve
     ),
     **dict.fromkeys((message.MessagePosted, message.MessageEdited, message.MessageDeleted), message.evolve),
-    reading.MarkedRead: reading.evolve,
+    **dict.fromkeys(
+        (
+            reading.MarkedRead,
+            reading.MarkedUnread,
+            reading.ThreadFollowed,
+            reading.ThreadUnfollowed,
+            reading.LevelSet,
+        ),
+        reading.evolve,
+    ),
 }
 
 

@@ -1,39 +1,22 @@
-"""What is unread: read markers, mentions, and the counting queries.
+"""What is unread: read markers, levels and mentions, as the log sets them. Counted in `projections/unread_counts.py`.
 
-Nothing is counted when a message is posted: a count is made when it is asked, by index, and stops at a cap, so a post into
-a channel of 100,000 members writes one row. Exactly (docs/unread.md):
-
-  unread_count    messages on the channel's page past the marker, not mine, not deleted
-  mention_count   those of what is unread that mention me or @channel: on the page past the channel's marker; a reply in a
-                  thread that I follow past the thread's marker
-  thread marker   the latest of: my join; just before the reply that made me follow; my mark of the thread; a mark of the
-                  channel that said "with its threads"
+Nothing is counted when a message is posted: a post into a channel of 100,000 members writes one row and those whom it
+mentions by name. What is counted exactly: docs/unread.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
-
-import msgspec
-from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from domain.membership import MemberJoined
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
-from domain.reading import MarkedRead
-from projections import channels, timeline
-from projections.channels import ChannelRow
-from projections.columns import Int8s, Uuids
-from projections.projection import Write, position_of
-from projections.timeline import MessageRow
+from domain.reading import LevelSet, MarkedRead, MarkedUnread
+from projections.columns import Bools, Int8s, Texts, Uuids
+from projections.projection import Write
 
 name = "unread"
 version = 2
-
-LIST_CAP = 100
-CHANNEL_CAP = 1_000
-SCANNED_PER_COUNTED = 20
-"""Own messages are passed over; after so many entries a unit of the cap, the count says that there may be more."""
 
 
 def tables(schema: str) -> str:
@@ -41,11 +24,14 @@ def tables(schema: str) -> str:
     return f"""
         create table {schema}.markers (
             user_id uuid not null, channel_id uuid not null, read_seq bigint not null,
-            threads_read_seq bigint not null default 0, level text not null default 'all',
-            primary key (user_id, channel_id)
+            threads_read_seq bigint not null, threads_position bigint not null,
+            threads_low_seq bigint not null, -- no followed thread's marker lies below it
+            level text not null default 'all', primary key (user_id, channel_id)
         );
         create table {schema}.thread_markers (
-            user_id uuid not null, root_id uuid not null, read_seq bigint not null, primary key (user_id, root_id)
+            user_id uuid not null, root_id uuid not null, read_seq bigint not null,
+            unread_position bigint not null, -- of the last mark_unread; 0 where there was none
+            primary key (user_id, root_id)
         );
         create table {schema}.mentions (
             message_id uuid not null, user_id uuid not null, channel_id uuid not null, seq bigint not null,
@@ -56,15 +42,26 @@ def tables(schema: str) -> str:
     """
 
 
+_Key = tuple[UUID, UUID]
+"""A person, and a channel or a thread's root."""
+_NONE = 2**62
+"""A seq beyond all."""
+
+
 class _Folded:
     """What a batch amounts to."""
 
     def __init__(self) -> None:
-        self.joins: dict[tuple[UUID, UUID], int] = {}
-        self.joined: dict[tuple[UUID, UUID], int] = {}
-        self.marked: dict[tuple[UUID, UUID], int] = {}
-        self.all_threads: dict[tuple[UUID, UUID], int] = {}
-        self.threads: dict[tuple[UUID, UUID], int] = {}
+        self.joined: set[_Key] = set()
+        self.marked: dict[_Key, tuple[bool, int]] = {}
+        """Whether the marker is set here, whatever it was, or else moves forward to here."""
+        self.all_threads: dict[_Key, tuple[int, int]] = {}
+        """Of a channel: up to where its threads are read, and the position that says so."""
+        self.lowest: dict[_Key, int] = {}
+        """Of a channel: the lowest marker of a thread that was marked as unread since."""
+        self.threads: dict[_Key, tuple[int, int]] = {}
+        """A thread's marker, and the position of the mark_unread that set it; 0 where it moves forward to here."""
+        self.levels: dict[_Key, str] = {}
         self.posted: dict[UUID, tuple[MessagePosted, int]] = {}
         self.mentions: dict[UUID, tuple[UUID, ...]] = {}
         self.edited: dict[UUID, tuple[UUID, ...]] = {}
@@ -80,11 +77,16 @@ class _Folded:
         elif isinstance(event, MessageDeleted):
             self._rewrite(recorded.stream_id, ())
         elif isinstance(event, MemberJoined):
-            key = (event.user_id, event.channel_id)
-            self.joins[key] = self.joined[key] = recorded.seq or 0
-            self.marked.pop(key, None)
+            key, seq = (event.user_id, event.channel_id), recorded.seq or 0
+            self.joined.add(key)
+            self.marked[key] = (True, seq)
+            self._set_threads(key, seq, recorded.position)
         elif isinstance(event, MarkedRead):
-            self._mark(event)
+            self._mark(event, recorded.position)
+        elif isinstance(event, MarkedUnread):
+            self._mark_unread(event, recorded.position)
+        elif isinstance(event, LevelSet):
+            self.levels[event.user_id, event.channel_id] = event.level.value
 
     def _rewrite(self, message_id: UUID, mentions: tuple[UUID, ...]) -> None:
         if message_id in self.posted:
@@ -92,17 +94,28 @@ class _Folded:
         else:
             self.edited[message_id] = mentions
 
-    def _mark(self, event: MarkedRead) -> None:
-        key = (event.user_id, event.parent_id or event.channel_id)
+    def _mark(self, event: MarkedRead, position: int) -> None:
         if event.parent_id is not None:
-            self.threads[key] = max(event.seq, self.threads.get(key, 0))
+            seq, unread_position = self.threads.get((event.user_id, event.parent_id), (0, 0))
+            self.threads[event.user_id, event.parent_id] = (max(event.seq, seq), unread_position)
             return
-        if key in self.joined:
-            self.joined[key] = max(event.seq, self.joined[key])
-        else:
-            self.marked[key] = max(event.seq, self.marked.get(key, 0))
+        key = (event.user_id, event.channel_id)
+        is_set, seq = self.marked.get(key, (False, 0))
+        self.marked[key] = (is_set, max(event.seq, seq))
         if event.with_threads:
-            self.all_threads[key] = max(event.seq, self.all_threads.get(key, 0))
+            self._set_threads(key, event.seq, position)
+
+    def _set_threads(self, key: _Key, seq: int, position: int) -> None:
+        self.all_threads[key] = (max(seq, self.all_threads.get(key, (0, 0))[0]), position)
+        self.lowest.pop(key, None)
+
+    def _mark_unread(self, event: MarkedUnread, position: int) -> None:
+        key = (event.user_id, event.channel_id)
+        if event.parent_id is None:
+            self.marked[key] = (True, event.seq - 1)
+            return
+        self.threads[event.user_id, event.parent_id] = (event.seq - 1, position)
+        self.lowest[key] = min(event.seq - 1, self.lowest.get(key, _NONE))
 
 
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
@@ -110,46 +123,93 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     folded = _Folded()
     for recorded in batch:
         folded.take(recorded)
-    writes = [
+    moved = (folded.marked.keys() | folded.all_threads.keys() | folded.lowest.keys()) - folded.joined
+    return [
         *_joins(schema, folded),
-        *_markers(schema, "markers", "channel_id", folded.marked),
-        *_markers(schema, "thread_markers", "root_id", folded.threads),
+        *_moves(schema, folded, sorted(moved)),
+        *_threads(schema, folded.threads),
+        *_levels(schema, folded.levels),
+        *_mention_rows(schema, folded),
+        *_older_mentions(schema, folded.edited),
     ]
-    if folded.all_threads:
-        statement = (
-            f"update {schema}.markers m set threads_read_seq = greatest(m.threads_read_seq, u.seq)"
-            " from unnest(%b::uuid[], %b::uuid[], %b::int8[]) as u(person, channel, seq)"
-            " where m.user_id = u.person and m.channel_id = u.channel"
-        )
-        writes.append((statement, _columns(folded.all_threads)))
-    return [*writes, *_mention_rows(schema, folded), *_older_mentions(schema, folded.edited)]
 
 
-def _columns(seqs: dict[tuple[UUID, UUID], int]) -> list[list[Any]]:
-    return [Uuids(key[0] for key in seqs), Uuids(key[1] for key in seqs), Int8s(seqs.values())]
+def _keys(keys: Iterable[_Key]) -> list[list[Any]]:
+    people, targets = zip(*keys, strict=True)
+    return [Uuids(people), Uuids(targets)]
 
 
 def _joins(schema: str, folded: _Folded) -> list[Write]:
     """A join sets both markers, and forgets those of an earlier membership; a mark after it may have moved one."""
     if not folded.joined:
         return []
+    keys = sorted(folded.joined)
     statement = (
-        f"insert into {schema}.markers (user_id, channel_id, read_seq, threads_read_seq)"
-        " select * from unnest(%b::uuid[], %b::uuid[], %b::int8[], %b::int8[]) on conflict (user_id, channel_id)"
-        " do update set read_seq = excluded.read_seq, threads_read_seq = excluded.threads_read_seq"
+        f"insert into {schema}.markers (user_id, channel_id, read_seq, threads_read_seq, threads_position, threads_low_seq)"
+        " select * from unnest(%b::uuid[], %b::uuid[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])"
+        " on conflict (user_id, channel_id) do update set read_seq = excluded.read_seq,"
+        " threads_read_seq = excluded.threads_read_seq, threads_position = excluded.threads_position,"
+        " threads_low_seq = excluded.threads_low_seq"
     )
-    return [(statement, [*_columns(folded.joined), Int8s(folded.joins.values())])]
+    columns = (
+        *_keys(keys),
+        Int8s(folded.marked[key][1] for key in keys),
+        Int8s(folded.all_threads[key][0] for key in keys),
+        Int8s(folded.all_threads[key][1] for key in keys),
+        Int8s(min(folded.all_threads[key][0], folded.lowest.get(key, _NONE)) for key in keys),
+    )
+    return [(statement, columns)]
 
 
-def _markers(schema: str, table: str, target: str, seqs: dict[tuple[UUID, UUID], int]) -> list[Write]:
-    if not seqs:
+def _moves(schema: str, folded: _Folded, keys: Sequence[_Key]) -> list[Write]:
+    """Markers of people who were members before the batch, so their rows are there."""
+    if not keys:
         return []
     statement = (
-        f"insert into {schema}.{table} as m (user_id, {target}, read_seq)"
-        f" select * from unnest(%b::uuid[], %b::uuid[], %b::int8[]) on conflict (user_id, {target})"
-        " do update set read_seq = greatest(m.read_seq, excluded.read_seq)"
+        f"update {schema}.markers m set"
+        " read_seq = case when u.is_set then u.seq else greatest(m.read_seq, u.seq) end,"
+        " threads_read_seq = greatest(m.threads_read_seq, u.threads),"
+        " threads_position = greatest(m.threads_position, u.position),"
+        " threads_low_seq = least(u.lowest, case when u.position > 0 then greatest(m.threads_read_seq, u.threads)"
+        " else m.threads_low_seq end)"
+        " from unnest(%b::uuid[], %b::uuid[], %b::bool[], %b::int8[], %b::int8[], %b::int8[], %b::int8[])"
+        " as u(person, channel, is_set, seq, threads, position, lowest)"
+        " where m.user_id = u.person and m.channel_id = u.channel"
     )
-    return [(statement, _columns(seqs))]
+    marked = [folded.marked.get(key, (False, 0)) for key in keys]
+    threads = [folded.all_threads.get(key, (0, 0)) for key in keys]
+    columns = (
+        *_keys(keys),
+        Bools(mark[0] for mark in marked),
+        Int8s(mark[1] for mark in marked),
+        Int8s(mark[0] for mark in threads),
+        Int8s(mark[1] for mark in threads),
+        Int8s(folded.lowest.get(key, _NONE) for key in keys),
+    )
+    return [(statement, columns)]
+
+
+def _threads(schema: str, threads: dict[_Key, tuple[int, int]]) -> list[Write]:
+    if not threads:
+        return []
+    statement = (
+        f"insert into {schema}.thread_markers as m (user_id, root_id, read_seq, unread_position)"
+        " select * from unnest(%b::uuid[], %b::uuid[], %b::int8[], %b::int8[]) on conflict (user_id, root_id) do update set"
+        " read_seq = case when excluded.unread_position > 0 then excluded.read_seq"
+        " else greatest(m.read_seq, excluded.read_seq) end,"
+        " unread_position = greatest(m.unread_position, excluded.unread_position)"
+    )
+    return [(statement, (*_keys(threads), *(Int8s(column) for column in zip(*threads.values(), strict=True))))]
+
+
+def _levels(schema: str, levels: dict[_Key, str]) -> list[Write]:
+    if not levels:
+        return []
+    statement = (
+        f"update {schema}.markers m set level = u.level from unnest(%b::uuid[], %b::uuid[], %b::text[])"
+        " as u(person, channel, level) where m.user_id = u.person and m.channel_id = u.channel"
+    )
+    return [(statement, (*_keys(levels), Texts(levels.values())))]
 
 
 def _mention_rows(schema: str, folded: _Folded) -> list[Write]:
@@ -189,156 +249,3 @@ def _older_mentions(schema: str, edited: dict[UUID, tuple[UUID, ...]]) -> list[W
         )
         writes.append((statement, [[p[0] for p in pairs], [p[1] for p in pairs]]))
     return writes
-
-
-class Count(msgspec.Struct, frozen=True):
-    """What is unread in one channel."""
-
-    channel_id: UUID
-    unread_count: int
-    unread_capped: bool
-    mention_count: int
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Counts, all true at one position."""
-
-    channels: list[Count]
-    position: int
-
-
-class MyChannelRow(msgspec.Struct, frozen=True):
-    channel: ChannelRow
-    role: str
-    level: str
-    unread_count: int
-    unread_capped: bool
-    mention_count: int
-    read_seq: int
-    head_seq: int
-    last_message: MessageRow | None
-
-
-class MyChannels(msgspec.Struct, frozen=True):
-    """A person's channels by name, all true at one position."""
-
-    channels: list[MyChannelRow]
-    position: int
-
-
-_MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
-
-# Messages past the marker by index `messages_unread`, without a look at the table; at most SCANNED entries a channel.
-_UNREAD = """
-    cross join lateral (
-        select least(count(*) filter (where s.author_id <> m.user_id), %(cap)b)::int as unread_count,
-            count(*) filter (where s.author_id <> m.user_id) > %(cap)b or count(*) = %(scanned)b as unread_capped
-        from (
-            select t.author_id from timeline_v2.messages t
-            where t.channel_id = m.channel_id and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.deleted_at is null
-            order by t.seq limit %(scanned)b
-        ) as s
-    ) as u
-"""
-
-_THREAD_MARKER = "greatest(f.from_seq, coalesce(tm.read_seq, 0), k.threads_read_seq)"
-
-# Four ranges, each by its index: by name on the page and in followed threads, @channel on the page and in followed threads.
-# What stands on the page and in a followed thread is judged by the thread's marker.
-_MENTIONS = f"""
-    cross join lateral (
-        select least(count(*), %(cap)b)::int as mention_count from (
-            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
-                and x.on_page and x.seq > k.read_seq and not exists (select from threads_v2.follows f
-                    where f.root_id = x.parent_id and f.user_id = m.user_id) limit %(cap)b)
-            union
-            (select x.message_id from threads_v2.follows f
-                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
-                join unread_v2.mentions x on x.user_id = f.user_id and x.parent_id = f.root_id and x.seq > {_THREAD_MARKER}
-                where f.user_id = m.user_id and f.channel_id = m.channel_id limit %(cap)b)
-            union
-            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
-                and t.deleted_at is null and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.author_id <> m.user_id and not exists (select from threads_v2.follows f
-                    where f.root_id = t.parent_id and f.user_id = m.user_id) limit %(cap)b)
-            union
-            (select t.message_id from timeline_v2.messages t
-                join threads_v2.follows f on f.root_id = t.parent_id and f.user_id = m.user_id
-                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
-                where t.channel_id = m.channel_id and t.mentions_channel and t.deleted_at is null
-                and t.seq > k.threads_read_seq and t.author_id <> m.user_id and t.seq > {_THREAD_MARKER} limit %(cap)b)
-        ) as distinct_ones
-    ) as n
-"""
-
-_COUNTED = ("memberships_v2", "threads_v2", "timeline_v2", "unread_v2")
-_COUNTS_POSITION = position_of(*_COUNTED)
-_MINE_POSITION = position_of("channels_v2", *_COUNTED)
-
-
-async def _counts(
-    connection: AsyncConnection[Any], user_id: UUID, cap: int, channel_ids: Sequence[UUID] | None
-) -> Counts:
-    only = "" if channel_ids is None else "and m.channel_id = any(%(channels)b)"
-    cursor = await connection.execute(
-        f"select at.position, c.* from (select {_COUNTS_POSITION} as position) as at left join ("
-        f" select m.channel_id, u.unread_count, u.unread_capped, n.mention_count from {_MINE} {_UNREAD} {_MENTIONS}"
-        f" where m.user_id = %(me)b and m.left_position is null {only}) as c on true",
-        {"me": user_id, "cap": cap, "scanned": cap * SCANNED_PER_COUNTED, "channels": list(channel_ids or ())},
-        binary=True,
-    )
-    rows = await cursor.fetchall()
-    return Counts([Count(*row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0)
-
-
-async def my_unread(connection: AsyncConnection[Any], user_id: UUID) -> Counts:
-    """What is unread in each of the person's channels."""
-    return await _counts(connection, user_id, LIST_CAP, None)
-
-
-async def badges(
-    connection: AsyncConnection[Any], user_id: UUID, channel_ids: Sequence[UUID], cap: int = CHANNEL_CAP
-) -> Counts:
-    """What is unread in these of the person's channels, with the cap of a single one."""
-    return await _counts(connection, user_id, cap, channel_ids)
-
-
-async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChannels:
-    """The person's channels by name, with counts, heads and last messages.
-
-    The current memberships by index, then for each channel a bounded look into the indexes that the parts name.
-    """
-    cursor = await connection.execute(
-        f"select at.position, x.* from (select {_MINE_POSITION} as position) as at left join ("
-        f" select {channels.COLUMNS}, m.role, k.level, u.unread_count, u.unread_capped, n.mention_count, k.read_seq,"
-        # The head of the feed at the checkpoint, from the log's own index.
-        f" coalesce((select e.feed_seq from stored_events e where e.feed_id = m.channel_id"
-        f" and e.notification_id <= {_MINE_POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
-        f" from {_MINE} join channels_v2.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
-        " left join lateral (select t.* from timeline_v2.messages t where t.channel_id = m.channel_id"
-        " and (t.parent_id is null or t.also_to_channel) and t.deleted_at is null order by t.seq desc limit 1) as t on true"
-        " where m.user_id = %(me)b and m.left_position is null"
-        " order by c.name_folded, c.channel_id) as x on true",
-        {"me": user_id, "cap": LIST_CAP, "scanned": LIST_CAP * SCANNED_PER_COUNTED},
-        binary=True,
-    )
-    rows = await cursor.fetchall()
-    return MyChannels([_to_mine(row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0)
-
-
-def _to_mine(columns: Sequence[Any]) -> MyChannelRow:
-    size = len(ChannelRow.__struct_fields__)
-    role, level, unread_count, unread_capped, mention_count, read_seq, head_seq = columns[size : size + 7]
-    last = columns[size + 7 :]
-    return MyChannelRow(
-        channel=ChannelRow(*columns[:size]),
-        role=role,
-        level=level,
-        unread_count=unread_count,
-        unread_capped=unread_capped,
-        mention_count=mention_count,
-        read_seq=read_seq,
-        head_seq=head_seq,
-        last_message=timeline.to_row(last) if last[0] is not None else None,
-    )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from domain.decider import Recorded
-from projections import channels, memberships, unread
+from projections import channels, memberships, unread_counts
 from sermo import log
 from sermo.log import FeedRange
 from sermo.pool import ReadPool
@@ -48,7 +48,7 @@ class SocketReader:
     async def badges(self, user_id: UUID, channel_ids: Sequence[UUID], position: int) -> dict[UUID, Badge]:
         await self._wait_for(position, VIEW_WAIT_S)
         async with self._pool.connection() as connection:
-            counts = await unread.badges(connection, user_id, channel_ids)
+            counts = await unread_counts.badges(connection, user_id, channel_ids)
         # Of a channel that the person has left since, nothing is unread.
         found = {channel_id: Badge(0, False, 0, counts.position) for channel_id in channel_ids}
         for row in counts.channels:

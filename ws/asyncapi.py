@@ -334,6 +334,8 @@ _OPTIONAL = {
     "client.connect": {"data"},
     "Connect": {"token"},
     "MarkRead": {"channel_id"},
+    "MarkUnread": {"channel_id"},
+    "ThreadUpdated": {"read_seq"},
     "ChannelUpdated": {"name"},
     "UserUpdated": {"display_name"},
 }

@@ -20,7 +20,7 @@ from domain.decider import Outcome
 from domain.errors import ChannelAccessDenied, Forbidden, Missing, NotAMember, Overloaded, Refusal, Unavailable
 from domain.membership import JoinChannel, LeaveChannel, MemberJoined
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
-from domain.reading import MarkRead
+from domain.reading import MarkRead, MarkUnread
 from domain.times import to_json
 from ws import frames, session
 from ws.codes import CloseCode
@@ -175,9 +175,9 @@ class Commands:
                 return self._message_lane(
                     message_id, known or message_id
                 )  # that of its posting, while that is under way
-            case frames.MarkRead(_, None, UUID() as parent_id):
+            case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
                 return self._services.message_channels.get(parent_id)
-            case frames.MarkRead():
+            case frames.MarkRead() | frames.MarkUnread():
                 return frame.channel_id or self.user_id
             case frames.JoinChannel() | frames.LeaveChannel():
                 return frame.channel_id
@@ -191,7 +191,7 @@ class Commands:
         match run.frame:
             case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
                 return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
-            case frames.MarkRead(_, None, UUID() as parent_id):
+            case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
                 return await self._channel_of(parent_id) or parent_id
         raise AssertionError(f"{type(run.frame).__name__} names its channel")
 
@@ -253,7 +253,7 @@ class Commands:
                 outcome = await execute(LeaveChannel(channel_id=channel_id, user_id=self.user_id, at=at))
                 left = frames.ChannelLeft(channel_id=channel_id, id=outcome.position, seq=_seq(outcome))
                 return frames.control(left, ref)
-            case frames.MarkRead():
+            case frames.MarkRead() | frames.MarkUnread():
                 return _done(await execute(await self._mark(frame, at)), ref)
         raise AssertionError(f"{type(frame).__name__} is no command")
 
@@ -269,13 +269,14 @@ class Commands:
         answer = frames.ChannelJoined(channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome))
         return frames.control(answer, ref)
 
-    async def _mark(self, frame: frames.MarkRead, at: datetime) -> MarkRead:
+    async def _mark(self, frame: frames.MarkRead | frames.MarkUnread, at: datetime) -> MarkRead | MarkUnread:
         reader = self._services.reader
         channel_id = frame.channel_id
         if channel_id is None and frame.parent_id is not None:
             channel_id = await self._channel_of(frame.parent_id)
         head_seq, joined_seq = (0, 0) if channel_id is None else await reader.mark_bounds(channel_id, self.user_id)
-        return MarkRead(
+        kind = MarkRead if isinstance(frame, frames.MarkRead) else MarkUnread
+        return kind(
             user_id=self.user_id,
             seq=frame.seq,
             head_seq=head_seq,

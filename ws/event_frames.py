@@ -7,7 +7,7 @@ hottest code of a node: a frame takes some 1.5 microseconds, half of it msgspec'
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -135,11 +135,18 @@ class UnreadCountUpdated(ServerFrame, frozen=True, kw_only=True):
 
 
 class ThreadUpdated(ServerFrame, frozen=True, kw_only=True):
-    """Your read marker of a thread moved."""
+    """Your read marker of a thread moved, or you follow it or not, by your own choice. One of the two."""
 
     parent_id: UUID
     """The thread's root."""
-    read_seq: int
+    followed: bool | None = None
+    read_seq: int | None = None
+
+
+class LevelUpdated(ServerFrame, frozen=True, kw_only=True):
+    """What you want to be told of a channel."""
+
+    level: reading.Level
 
 
 class UserUpdated(ServerFrame, frozen=True, kw_only=True):
@@ -164,6 +171,7 @@ EVENT_FRAMES: dict[str, type[ServerFrame]] = {
     "member_updated": MemberUpdated,
     "unread_count_updated": UnreadCountUpdated,
     "thread_updated": ThreadUpdated,
+    "level_updated": LevelUpdated,
     "user_updated": UserUpdated,
 }
 _TYPES = {kind: name for name, kind in EVENT_FRAMES.items()}
@@ -197,7 +205,7 @@ class Badge(msgspec.Struct, frozen=True):
 
 def is_marker(event: Event | Unknown) -> bool:
     """Whether the event's frame carries counts, which are asked for when it is sent."""
-    return isinstance(event, reading.MarkedRead) and event.parent_id is None
+    return isinstance(event, reading.MarkedRead | reading.MarkedUnread) and event.parent_id is None
 
 
 def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | None = None) -> bytes | None:
@@ -218,13 +226,16 @@ def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | No
         EventFrame(
             type=_TYPES[type(data)],
             id=recorded.position,
-            feed="me" if type(event) is reading.MarkedRead else _shared_feed(feed_id.int),
+            feed="me" if type(event) in _READING else _shared_feed(feed_id.int),
             seq=seq,
             at=to_json(recorded.recorded_at),
             channel_id=getattr(event, "channel_id", None),
             data=data,
         )
     )
+
+
+_READING = frozenset(get_args(reading.ReadingEvent))
 
 
 @lru_cache(maxsize=4_096)
@@ -285,15 +296,20 @@ def _joined(_: Recorded, event: membership.MemberJoined) -> ServerFrame:
     )
 
 
-def _marked(_: Recorded, event: reading.MarkedRead) -> ServerFrame:
+def _read_seq(event: Event) -> int:
+    assert isinstance(event, reading.MarkedRead | reading.MarkedUnread), "it sets a marker"
+    return event.seq if isinstance(event, reading.MarkedRead) else event.seq - 1
+
+
+def _marked(_: Recorded, event: reading.MarkedRead | reading.MarkedUnread) -> ServerFrame:
     assert event.parent_id is not None, "a channel's marker is sent with its counts"
-    return ThreadUpdated(parent_id=event.parent_id, read_seq=event.seq)
+    return ThreadUpdated(parent_id=event.parent_id, read_seq=_read_seq(event))
 
 
 def _counted(event: Event, badge: Badge) -> ServerFrame:
-    assert isinstance(event, reading.MarkedRead) and event.parent_id is None, "only a channel's marker has counts"
+    assert is_marker(event), "only a channel's marker has counts"
     return UnreadCountUpdated(
-        read_seq=event.seq,
+        read_seq=_read_seq(event),
         unread_count=badge.unread_count,
         unread_capped=badge.unread_capped,
         mention_count=badge.mention_count,
@@ -323,4 +339,8 @@ _DATA: dict[type[Event], Callable[[Recorded, Any], ServerFrame]] = {
     message.MessageEdited: _edited,
     message.MessageDeleted: lambda r, e: MessageDeleted(message_id=r.stream_id, by=e.by),
     reading.MarkedRead: _marked,
+    reading.MarkedUnread: _marked,
+    reading.ThreadFollowed: lambda _, e: ThreadUpdated(parent_id=e.parent_id, followed=True),
+    reading.ThreadUnfollowed: lambda _, e: ThreadUpdated(parent_id=e.parent_id, followed=False),
+    reading.LevelSet: lambda _, e: LevelUpdated(level=e.level),
 }

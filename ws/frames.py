@@ -102,6 +102,16 @@ class MarkRead(ClientFrame, frozen=True):
     """The thread's root."""
 
 
+class MarkUnread(ClientFrame, frozen=True):
+    """Set the read marker of a channel or of a thread before a message: one of `channel_id` and `parent_id`."""
+
+    seq: int
+    """This message and what follows is unread again."""
+    channel_id: UUID | None = None
+    parent_id: UUID | None = None
+    """The thread's root."""
+
+
 class Typing(ClientFrame, frozen=True):
     """The person types. Not answered; repeat it every few seconds while it goes on."""
 
@@ -128,6 +138,7 @@ CLIENT_FRAMES: dict[str, type[ClientFrame]] = {
     "join_channel": JoinChannel,
     "leave_channel": LeaveChannel,
     "mark_read": MarkRead,
+    "mark_unread": MarkUnread,
     "typing": Typing,
     "status_update": StatusUpdate,
     "ping": Ping,
@@ -231,7 +242,7 @@ class MessageSent(ServerFrame, frozen=True, kw_only=True):
 
 
 class Done(ServerFrame, frozen=True, kw_only=True):
-    """The answer to `edit_message`, `delete_message` and `mark_read`."""
+    """The answer to `edit_message`, `delete_message`, `mark_read` and `mark_unread`."""
 
     id: Position
     """The position of the event; where nothing changed, one at which that was so."""
@@ -307,6 +318,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "join_channel": ("channel_joined", "channel_join_error"),
     "leave_channel": ("channel_left",),
     "mark_read": ("done",),
+    "mark_unread": ("done",),
     "typing": (),
     "status_update": (),
     "ping": ("pong",),

@@ -11,6 +11,7 @@ from domain.channel_state import Role
 from domain.decider import Command
 from domain.errors import Refusal
 from domain.ids import direct_id
+from domain.reading import Level
 from tests.support.cast import (
     ADMIN,
     GUEST,
@@ -27,15 +28,18 @@ from tests.support.cast import (
     delete_channel,
     direct,
     edit,
+    follow,
     invite,
     join,
     leave,
+    level,
     mark,
     post,
     remove,
     revoke,
     set_member,
     town,
+    unmark,
 )
 from tests.support.spec import World
 
@@ -48,6 +52,9 @@ COLUMNS = {"public": list(PEOPLE), "private": list(PEOPLE), "direct": ["outsider
 ACTIONS: dict[str, Callable[[UUID, UUID], Command]] = {
     "post": lambda who, where: post(who, 50, channel_id=where),
     "mark as read": lambda who, where: mark(who, 1, where),
+    "mark as unread": lambda who, where: unmark(who, 2, where),
+    "follow a thread": lambda who, where: follow(who, _own(OTHER, where)),
+    "set a level": lambda who, where: level(who, Level.MUTED, where),
     "join": join,
     "leave": leave,
     "edit an own message": lambda who, where: edit(who, _own(who, where)),
@@ -135,7 +142,18 @@ def test_the_domain_answers_as_the_document_says(world: World, kind: str) -> Non
 def test_who_may_not_know_of_a_channel_learns_nothing_from_a_refusal(world: World) -> None:
     """For an outsider a private channel, a direct one and none at all look the same, whatever is asked."""
     nowhere = UUID(int=MEMBER.int + 0x999)
-    for action in ("post", "mark as read", "join", "leave", "rename", "set the topic", "remove a member", "archive"):
+    for action in (
+        "post",
+        "mark as read",
+        "mark as unread",
+        "set a level",
+        "join",
+        "leave",
+        "rename",
+        "set the topic",
+        "remove a member",
+        "archive",
+    ):
         texts = set()
         for where in (PRIVATE, DIRECT, nowhere):
             with pytest.raises(Refusal) as refused:

@@ -9,7 +9,7 @@ import pytest
 
 from domain.decider import Recorded
 from domain.message import MessagePosted
-from projections import memberships, timeline, unread
+from projections import memberships, timeline, unread_counts
 from projections import rebuild as rebuilding
 from projections.group import VIEWS
 from projections.projection import View, Write
@@ -103,7 +103,7 @@ async def test_whoever_loses_a_held_channel_loses_it_at_once(database: str) -> N
         for person, sees in ((cast.OWNER, True), (cast.GUEST, True), (cast.MEMBER, False), (cast.ADMIN, False)):
             assert (await timeline.message(connection, cast.m(3), person) is not None) == sees
             assert await timeline.message(connection, cast.m(1), person) is None
-            mine = await unread.my_channels(connection, person)
+            mine = await unread_counts.my_channels(connection, person)
             assert [row.channel.channel_id for row in mine.channels] == ([cast.PRIVATE] if sees else [])
             assert (await memberships.role(connection, cast.PRIVATE, person) is not None) == sees
             followed, _ = await memberships.intervals(connection, person, 0)

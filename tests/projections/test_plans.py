@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from projections import channels, invitations, memberships, threads, timeline, unread
+from projections import channels, invitations, memberships, threads, timeline, unread_counts
 from projections.group import ensure_views
 from sermo import log
 
@@ -40,13 +40,13 @@ _FILL = f"""
             now() + interval '1 year', 5, 1, null
         from generate_series(1, {MESSAGES // 3}) as n;
     insert into unread_v2.markers
-        select m.user_id, m.channel_id, 100, 0, 'all' from memberships_v2.memberships m;
+        select m.user_id, m.channel_id, 100, 0, 1, 0, 'all' from memberships_v2.memberships m;
     insert into timeline_v2.messages
         select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
             case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
             n % 8 = 0, '', n % 100 = 1, 0, null
         from generate_series(1, {MESSAGES}) as n;
-    insert into threads_v2.follows
+    insert into threads_v2.follows (root_id, user_id, channel_id, from_seq)
         select distinct on (m.parent_id, m.author_id) m.parent_id, m.author_id, m.channel_id, m.seq - 1
         from timeline_v2.messages m where m.parent_id is not null;
     insert into unread_v2.mentions
@@ -69,9 +69,9 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "replies": lambda c, _, me, root: threads.replies(c, root, me),
     "message": lambda c, _, me, root: timeline.message(c, root, me),
     "channel": lambda c, channel, me, _: channels.channel(c, channel, me),
-    "my_channels": lambda c, _, me, __: unread.my_channels(c, me),
-    "my_unread": lambda c, _, me, __: unread.my_unread(c, me),
-    "badges": lambda c, channel, me, _: unread.badges(c, me, [channel]),
+    "my_channels": lambda c, _, me, __: unread_counts.my_channels(c, me),
+    "my_unread": lambda c, _, me, __: unread_counts.my_unread(c, me),
+    "badges": lambda c, channel, me, _: unread_counts.badges(c, me, [channel]),
     "intervals": lambda c, _, me, __: memberships.intervals(c, me, 500),
     "members": lambda c, channel, me, _: memberships.members(c, channel, me, after=None, limit=50),
     "owners": lambda c, channel, _, __: memberships.owners(c, channel),

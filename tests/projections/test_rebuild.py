@@ -12,7 +12,7 @@ from domain.channel import ChannelDeleted
 from domain.decider import Recorded
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
 from projections import rebuild as rebuilding
-from projections import timeline, unread
+from projections import timeline, unread_counts
 from projections.group import VIEWS, NotBuilt, ensure_views
 from projections.projection import schema_of
 from projections.rebuild import RebuildError
@@ -114,7 +114,9 @@ async def test_a_rebuild_while_the_log_grows_makes_the_rows_of_the_log(database:
         await store(connection, history.log[:begun])
         async with running_group(database) as runner:
             assert await runner.wait_for(begun, 10)
-            channel_ids = [row.channel.channel_id for row in (await unread.my_channels(reader, user_id)).channels]
+            channel_ids = [
+                row.channel.channel_id for row in (await unread_counts.my_channels(reader, user_id)).channels
+            ]
 
             async def write() -> None:
                 for at in range(begun, len(history.log), 20):
@@ -124,7 +126,7 @@ async def test_a_rebuild_while_the_log_grows_makes_the_rows_of_the_log(database:
             async def read() -> int:
                 position = 0
                 while not done.is_set():
-                    mine = await unread.my_channels(reader, user_id)
+                    mine = await unread_counts.my_channels(reader, user_id)
                     assert mine.position >= position
                     assert mine.channels
                     position = mine.position

@@ -8,7 +8,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections import channels, memberships, threads, timeline, unread
+from projections import channels, memberships, threads, timeline, unread_counts
 from projections.timeline import Page
 from tests.support import cast
 from tests.support.filled import views_of
@@ -19,9 +19,9 @@ from tests.support.views import apply
 async def _seen(connection: AsyncConnection[Any], person: UUID, channel_id: UUID, message_id: UUID) -> dict[str, bool]:
     """In which queries the channel shows itself to the person."""
     everything, _ = await channels.directory(connection, person, "", after=None, limit=100)
-    mine = await unread.my_channels(connection, person)
-    counts = await unread.my_unread(connection, person)
-    badges = await unread.badges(connection, person, [channel_id])
+    mine = await unread_counts.my_channels(connection, person)
+    counts = await unread_counts.my_unread(connection, person)
+    badges = await unread_counts.badges(connection, person, [channel_id])
     return {
         "channel": await channels.channel(connection, channel_id, person) is not None,
         "directory": channel_id in [row.channel_id for row in everything],
@@ -95,7 +95,7 @@ async def test_badges_and_intervals_tell_nothing_of_other_peoples_channels(datab
     """Asking for a channel by id is not enough."""
     world = cast.town().given(cast.leave(cast.ADMIN, cast.PRIVATE))
     async with views_of(database, world.log) as connection:
-        counts = await unread.badges(connection, cast.GUEST, [cast.PUBLIC, cast.PRIVATE])
+        counts = await unread_counts.badges(connection, cast.GUEST, [cast.PUBLIC, cast.PRIVATE])
         assert (counts.channels, counts.position) == ([], len(world.log))
         assert await memberships.intervals(connection, cast.GUEST, 0) == ([], len(world.log))
         rows, _ = await memberships.intervals(connection, cast.ADMIN, 0)

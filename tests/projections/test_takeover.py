@@ -10,7 +10,7 @@ import httpx
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections import threads, timeline, unread
+from projections import threads, timeline, unread_counts
 from projections.rebuild import status
 from sermo import log
 from tests.support.equality import rebuild, view_rows
@@ -112,7 +112,7 @@ async def test_readers_of_several_views_see_no_error_while_generations_are_switc
                 reads += 1
 
     async def mine(connection: AsyncConnection[Any]) -> int:
-        return (await unread.my_channels(connection, next(users))).position
+        return (await unread_counts.my_channels(connection, next(users))).position
 
     async def page(connection: AsyncConnection[Any]) -> int:
         found = await timeline.page(connection, history.channels[0], history.users[0])

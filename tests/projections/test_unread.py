@@ -1,150 +1,19 @@
-"""The counts equal what one gets by reading the whole log with the definitions of `projections/unread.py` in hand."""
+"""The counts equal what one gets by reading the whole log with the definitions of docs/unread.md in hand."""
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 import pytest
 
-from domain.channel import ChannelDeleted
 from domain.channel_state import ChannelKind
-from domain.decider import Recorded
-from domain.membership import MemberJoined, MemberLeft, MemberRemoved
-from domain.message import MessageDeleted, MessageEdited, MessagePosted
-from domain.reading import MarkedRead
-from projections import timeline, unread
-from projections.unread import LIST_CAP, SCANNED_PER_COUNTED
+from projections import timeline, unread_counts
+from projections.unread_counts import LIST_CAP, SCANNED_PER_COUNTED
 from tests.support import cast
 from tests.support.filled import views_of
 from tests.support.history import History
+from tests.support.naive import Naive
 from tests.support.spec import World
 from tests.support.views import apply
-
-
-@dataclass
-class Message:
-    """A message as the log leaves it."""
-
-    message_id: UUID
-    posted: MessagePosted
-    seq: int
-    mentions: tuple[UUID, ...]
-    mentions_channel: bool
-    ever_mentioned: set[UUID]
-    is_deleted: bool = False
-
-    @property
-    def on_page(self) -> bool:
-        """A root, or a reply also sent to the channel."""
-        return self.posted.parent_id is None or self.posted.also_to_channel
-
-    def mentions_person(self, user_id: UUID) -> bool:
-        """By name or with everybody."""
-        return user_id in self.mentions or self.mentions_channel
-
-
-@dataclass
-class Naive:
-    """The definitions, over the log, without any thought of speed."""
-
-    events: Sequence[Recorded]
-    messages: dict[UUID, Message] = field(default_factory=dict)
-    members: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
-    """Channel and person: the seq of the join that counts."""
-    markers: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
-    marks: list[MarkedRead] = field(default_factory=list)
-    heads: dict[UUID, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for recorded in self.events:
-            if recorded.feed_id is not None:
-                self.heads[recorded.feed_id] = recorded.seq or 0
-            self._take(recorded)
-
-    def _take(self, recorded: Recorded) -> None:
-        seq = recorded.seq or 0
-        match recorded.event:
-            case MessagePosted() as e:
-                self.messages[recorded.stream_id] = Message(
-                    recorded.stream_id, e, seq, e.mentions, e.mentions_channel, set(e.mentions)
-                )
-            case MessageEdited() as e:
-                message = self.messages[recorded.stream_id]
-                message.mentions, message.mentions_channel = e.mentions, e.mentions_channel
-                message.ever_mentioned |= set(e.mentions)
-            case MessageDeleted():
-                self.messages[recorded.stream_id].is_deleted = True
-            case MemberJoined() as e:
-                self.members[e.channel_id, e.user_id] = self.markers[e.channel_id, e.user_id] = seq
-            case MemberLeft() | MemberRemoved() as e:
-                del self.members[e.channel_id, e.user_id]
-            case ChannelDeleted() as e:
-                self.members = {key: at for key, at in self.members.items() if key[0] != e.channel_id}
-            case MarkedRead() as e:
-                self.marks.append(e)
-                if e.parent_id is None:
-                    key = (e.channel_id, e.user_id)
-                    self.markers[key] = max(self.markers[key], e.seq)
-
-    def channels_of(self, user_id: UUID) -> list[UUID]:
-        """Where the person is a member."""
-        return [channel_id for channel_id, member in self.members if member == user_id]
-
-    def thread_marker(self, user_id: UUID, root_id: UUID) -> int | None:
-        """None where the person does not follow the thread."""
-        reasons = [
-            m.seq - 1
-            for m in self.messages.values()
-            if m.posted.parent_id == root_id and (m.posted.author_id == user_id or user_id in m.ever_mentioned)
-        ]
-        if not reasons:
-            return None
-        channel_id = self.messages[root_id].posted.channel_id
-        marks = [
-            mark.seq
-            for mark in self.marks
-            if mark.user_id == user_id
-            and (mark.parent_id == root_id or (mark.with_threads and mark.channel_id == channel_id))
-        ]
-        joined = self.members.get((channel_id, user_id), 0)
-        return max([joined, min(reasons), *marks])
-
-    def _others(self, channel_id: UUID, user_id: UUID) -> Iterable[Message]:
-        return (
-            m
-            for m in self.messages.values()
-            if m.posted.channel_id == channel_id and m.posted.author_id != user_id and not m.is_deleted
-        )
-
-    def unread_count(self, channel_id: UUID, user_id: UUID) -> int:
-        """Messages on the page past the marker, not mine, not deleted."""
-        marker = self.markers[channel_id, user_id]
-        return sum(m.on_page and m.seq > marker for m in self._others(channel_id, user_id))
-
-    def mention_count(self, channel_id: UUID, user_id: UUID) -> int:
-        """Those that mention me past the marker that applies."""
-        count = 0
-        for message in self._others(channel_id, user_id):
-            root_id = message.posted.parent_id
-            marker = None if root_id is None else self.thread_marker(user_id, root_id)
-            if marker is None and message.on_page:
-                marker = self.markers[channel_id, user_id]
-            if marker is not None and message.seq > marker and message.mentions_person(user_id):
-                count += 1
-        return count
-
-    def replies(self, root_id: UUID) -> tuple[int, datetime | None]:
-        """How many there are, and the time of the newest."""
-        left = [m for m in self.messages.values() if m.posted.parent_id == root_id and not m.is_deleted]
-        return len(left), max(left, key=lambda m: m.seq).posted.created_at if left else None
-
-    def last_message(self, channel_id: UUID) -> UUID | None:
-        """The newest that is left on the page."""
-        left = [m for m in self.messages.values() if m.posted.channel_id == channel_id]
-        left = [m for m in left if m.on_page and not m.is_deleted]
-        return max(left, key=lambda m: m.seq).message_id if left else None
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -155,7 +24,7 @@ async def test_counts_of_a_random_history_equal_the_naive_ones(database: str, se
     counted = 0
     async with views_of(database, history.log) as connection:
         for user_id in history.users:
-            mine = await unread.my_channels(connection, user_id)
+            mine = await unread_counts.my_channels(connection, user_id)
             assert mine.position == len(history.log)
             assert {row.channel.channel_id for row in mine.channels} == set(naive.channels_of(user_id))
             for row in mine.channels:
@@ -163,17 +32,18 @@ async def test_counts_of_a_random_history_equal_the_naive_ones(database: str, se
                 assert row.read_seq == naive.markers[channel_id, user_id]
                 assert row.unread_count == min(naive.unread_count(channel_id, user_id), LIST_CAP)
                 assert row.mention_count == naive.mention_count(channel_id, user_id), (user_id, channel_id)
+                assert row.level == naive.levels.get((channel_id, user_id), "all")
                 assert row.head_seq == naive.heads[channel_id]
                 last = row.last_message
                 assert (last.message_id if last else None) == naive.last_message(channel_id)
                 counted += row.mention_count
-            counts = {c.channel_id: c for c in (await unread.my_unread(connection, user_id)).channels}
+            counts = {c.channel_id: c for c in (await unread_counts.my_unread(connection, user_id)).channels}
             assert {
                 row.channel.channel_id: (row.unread_count, row.unread_capped, row.mention_count)
                 for row in mine.channels
             } == {c.channel_id: (c.unread_count, c.unread_capped, c.mention_count) for c in counts.values()}
             some = history.channels[::2]
-            badges = await unread.badges(connection, user_id, some)
+            badges = await unread_counts.badges(connection, user_id, some)
             assert {b.channel_id: (b.unread_count, b.mention_count) for b in badges.channels} == {
                 channel_id: (naive.unread_count(channel_id, user_id), naive.mention_count(channel_id, user_id))
                 for channel_id in naive.channels_of(user_id)
@@ -197,7 +67,7 @@ async def test_counts_hold_at_every_position_of_a_history(database: str, seed: i
             at += len(batch)
             naive = Naive(history.log[:at])
             for user_id in history.users:
-                found = await unread.badges(connection, user_id, history.channels)
+                found = await unread_counts.badges(connection, user_id, history.channels)
                 assert found.position == at
                 assert {c.channel_id: (c.unread_count, c.mention_count) for c in found.channels} == {
                     channel_id: (naive.unread_count(channel_id, user_id), naive.mention_count(channel_id, user_id))
@@ -220,7 +90,7 @@ async def test_reply_counts_equal_the_naive_ones(database: str) -> None:
 
 async def _capped(world: World, dsn: str, reader: UUID, channel_id: UUID, cap: int) -> tuple[int, bool, int]:
     async with views_of(dsn, world.log) as connection:
-        (count,) = (await unread.badges(connection, reader, [channel_id], cap)).channels
+        (count,) = (await unread_counts.badges(connection, reader, [channel_id], cap)).channels
     return count.unread_count, count.unread_capped, count.mention_count
 
 
@@ -252,7 +122,7 @@ async def test_deleted_messages_are_not_counted_nor_shown_as_the_last(database: 
         cast.delete(cast.OWNER, 3),
     )
     async with views_of(database, world.log) as connection:
-        rows = (await unread.my_channels(connection, cast.MEMBER)).channels
+        rows = (await unread_counts.my_channels(connection, cast.MEMBER)).channels
         (row,) = [row for row in rows if row.channel.channel_id == cast.PUBLIC]
         assert (row.unread_count, row.mention_count) == (1, 0)
         assert row.last_message is not None

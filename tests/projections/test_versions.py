@@ -8,7 +8,7 @@ import pytest
 import structlog
 from psycopg import AsyncConnection
 
-from projections import memberships, unread
+from projections import memberships, unread_counts
 from projections import rebuild as rebuilding
 from projections.group import VIEWS, NotBuilt, Superseded, ensure_views
 from projections.projection import GROUP, Fenced, apply_batch, hand_over, lock_checkpoint, schema_of, schemas_of
@@ -114,8 +114,8 @@ async def test_readers_of_the_old_version_get_the_position_at_which_they_stand(d
         await store(connection, history.log[300:])
         async with running_group(database, views) as successor:
             assert await successor.wait_for(len(history.log), 30)
-        assert (await unread.my_channels(connection, user_id)).position == 300
-        assert (await unread.my_unread(connection, user_id)).position == 300
+        assert (await unread_counts.my_channels(connection, user_id)).position == 300
+        assert (await unread_counts.my_unread(connection, user_id)).position == 300
         assert (await memberships.intervals(connection, user_id, 0))[1] == len(history.log)
 
 

@@ -9,7 +9,7 @@ from domain.ids import invitation_id
 from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from domain.message import DeleteMessage, EditMessage, PostMessage
-from domain.reading import MarkRead
+from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import RegisterUser
 from tests.support.builders import AT
 from tests.support.spec import World
@@ -151,6 +151,30 @@ def mark(by: UUID, seq: int, channel_id: UUID | None = PUBLIC, thread: int | Non
         channel_id=None if thread is not None else channel_id,
         parent_id=None if thread is None else m(thread),
     )
+
+
+def unmark(
+    by: UUID, seq: int, channel_id: UUID | None = PUBLIC, thread: int | None = None, head: int = 100
+) -> MarkUnread:
+    """Somebody marks as unread from there on."""
+    return MarkUnread(
+        user_id=by,
+        seq=seq,
+        head_seq=head,
+        at=AT,
+        channel_id=None if thread is not None else channel_id,
+        parent_id=None if thread is None else m(thread),
+    )
+
+
+def follow(by: UUID, thread: int, *, followed: bool = True, head: int = 100) -> FollowThread:
+    """Somebody follows a thread, or no more."""
+    return FollowThread(user_id=by, parent_id=m(thread), followed=followed, head_seq=head, at=AT)
+
+
+def level(by: UUID, wanted: Level, channel_id: UUID = PUBLIC) -> SetLevel:
+    """Somebody says what they want to be told."""
+    return SetLevel(user_id=by, channel_id=channel_id, level=wanted, at=AT)
 
 
 def town() -> World:

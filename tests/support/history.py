@@ -29,7 +29,7 @@ from domain.membership import (
     SetMember,
 )
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
-from domain.reading import MarkRead
+from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import ChangeProfile, RegisterUser
 from tests.support.builders import AT
 from tests.support.cast import v7
@@ -49,6 +49,8 @@ class History(World):
         self.channels: list[UUID] = []
         self.members: dict[UUID, dict[UUID, None]] = {}
         """Of each channel, in order of joining."""
+        self._joins: dict[tuple[UUID, UUID], int] = {}
+        """Of a channel and a person, the seq of the last one."""
         self.messages: dict[UUID, list[UUID]] = {}
         self.authors: dict[UUID, UUID] = {}
         self.codes: list[tuple[str, UUID, UUID]] = []
@@ -85,6 +87,7 @@ class History(World):
                 self.members[e.channel_id], self.messages[e.channel_id] = {}, []
             case MemberJoined() as e:
                 self.members[e.channel_id][e.user_id] = None
+                self._joins[e.channel_id, e.user_id] = recorded.seq or 0
             case MemberLeft() | MemberRemoved() as e:
                 del self.members[e.channel_id][e.user_id]
             case MessagePosted() as e:
@@ -252,14 +255,33 @@ class History(World):
         channel_id, by = place
         head = self._seqs.get(channel_id, 0)
         seq = max(head - self.rng.choice([0, 0, 2, 5, 9]), 0)
-        if self.messages[channel_id] and self.rng.random() < 0.4:
-            root_id = self.rng.choice(self.messages[channel_id][-15:])
-            self.attempt(MarkRead(user_id=by, seq=seq, head_seq=head, at=self.now, parent_id=root_id))
+        joined = self._joins[channel_id, by]
+        target: dict[str, Any] = {"channel_id": channel_id}
+        if root_id := self._thread(channel_id):
+            target = {"parent_id": root_id}
+        common: dict[str, Any] = {"user_id": by, "head_seq": head, "joined_seq": joined, "at": self.now, **target}
+        if self.rng.random() < 0.35:
+            self.attempt(MarkUnread(seq=max(seq - self.rng.choice([0, 5, 20]), 1), **common))
             return
-        threads = self.rng.random() < 0.3
-        self.attempt(
-            MarkRead(user_id=by, seq=seq, head_seq=head, at=self.now, channel_id=channel_id, with_threads=threads)
-        )
+        threads = "channel_id" in target and self.rng.random() < 0.3
+        self.attempt(MarkRead(seq=seq, with_threads=threads, **common))
+
+    def _thread(self, channel_id: UUID) -> UUID | None:
+        """Sometimes one of the channel's messages, which may be a root."""
+        messages = self.messages[channel_id]
+        return self.rng.choice(messages[-25:]) if messages and self.rng.random() < 0.6 else None
+
+    def _follow(self) -> None:
+        if (place := self._place()) and (root_id := self._thread(place[0])):
+            head, followed = self._seqs.get(place[0], 0), self.rng.random() < 0.5
+            self.attempt(
+                FollowThread(user_id=place[1], parent_id=root_id, followed=followed, head_seq=head, at=self.now)
+            )
+
+    def _level(self) -> None:
+        if place := self._place():
+            level = self.rng.choice(list(Level))
+            self.attempt(SetLevel(user_id=place[1], channel_id=place[0], level=level, at=self.now))
 
     def _unknown(self) -> None:
         """An event of a later program: in a stream of its own, on some feed or none."""
@@ -283,7 +305,9 @@ _WEIGHTS = {
     "post": 40,
     "edit": 8,
     "delete": 5,
-    "mark": 10,
+    "mark": 14,
+    "follow": 6,
+    "level": 2,
     "unknown": 3,
 }
 

@@ -17,7 +17,7 @@ from domain.errors import ContentEmpty, Overloaded
 from domain.ids import WORKSPACE_FEED
 from domain.message import MessagePosted
 from domain.name_claim import NameClaimed, NameReleased
-from domain.reading import MarkedRead
+from domain.reading import MarkedRead, ReadingEvent
 from tests.support.wsclient import new_id
 from ws import frames
 from ws.event_frames import EVENT_FRAMES, Badge, event_frame, is_marker
@@ -45,7 +45,7 @@ def frame_of(event: Event, feed_id: UUID, **options: Any) -> dict[str, Any]:
 
 def feed_of(event: Event) -> UUID:
     """A feed that the event may stand on."""
-    if isinstance(event, MarkedRead):
+    if isinstance(event, ReadingEvent):
         return event.user_id
     is_public = isinstance(event, ChannelCreated)
     channel_id: UUID | None = getattr(event, "channel_id", None)
@@ -76,7 +76,7 @@ def test_every_event_of_the_catalogue_has_a_documented_frame(name: str, event: E
     assert frame["type"] in EVENT_FRAMES
     assert (frame["id"], frame["seq"], frame["at"]) == (7, 3, "2026-01-02T03:04:05.000000Z")
     shared = "workspace" if feed_of(event) == WORKSPACE_FEED else f"channel:{channel_id}"
-    assert frame["feed"] == ("me" if isinstance(event, MarkedRead) else shared)
+    assert frame["feed"] == ("me" if isinstance(event, ReadingEvent) else shared)
     assert frame.get("channel_id") == (str(channel_id) if channel_id is not None else None)
     assert set(frame) - {"channel_id"} == {"type", "id", "feed", "seq", "at", "data"}
     assert "channel_id" not in frame["data"], "it stands beside data"

@@ -1,0 +1,183 @@
+"""Counts of what is unread, made when they are asked for: by index, and not beyond a cap. Exactly: docs/unread.md.
+
+unread_count    messages on the channel's page past the marker, not mine, not deleted
+mention_count   those of what is unread that mention me or @channel: on the page past the channel's marker; a reply in a
+                thread that I follow past the thread's marker
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from projections import channels, timeline
+from projections.channels import ChannelRow
+from projections.projection import position_of
+from projections.timeline import MessageRow
+
+LIST_CAP = 100
+CHANNEL_CAP = 1_000
+SCANNED_PER_COUNTED = 20
+"""Own messages are passed over; after so many entries a unit of the cap, the count says that there may be more."""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """What is unread in one channel."""
+
+    channel_id: UUID
+    level: str
+    unread_count: int
+    unread_capped: bool
+    mention_count: int
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Counts, all true at one position."""
+
+    channels: list[Count]
+    position: int
+
+
+class MyChannelRow(msgspec.Struct, frozen=True):
+    channel: ChannelRow
+    role: str
+    level: str
+    unread_count: int
+    unread_capped: bool
+    mention_count: int
+    read_seq: int
+    head_seq: int
+    last_message: MessageRow | None
+
+
+class MyChannels(msgspec.Struct, frozen=True):
+    """A person's channels by name, all true at one position."""
+
+    channels: list[MyChannelRow]
+    position: int
+
+
+_MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
+
+# Messages past the marker by index `messages_unread`, without a look at the table; at most SCANNED entries a channel.
+_UNREAD = """
+    cross join lateral (
+        select least(count(*) filter (where s.author_id <> m.user_id), %(cap)b)::int as unread_count,
+            count(*) filter (where s.author_id <> m.user_id) > %(cap)b or count(*) = %(scanned)b as unread_capped
+        from (
+            select t.author_id from timeline_v2.messages t
+            where t.channel_id = m.channel_id and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
+                and t.deleted_at is null
+            order by t.seq limit %(scanned)b
+        ) as s
+    ) as u
+"""
+
+THREAD_MARKER = (
+    "greatest(coalesce(tm.read_seq, 0),"
+    " case when f.started_position >= coalesce(tm.unread_position, 0) then f.from_seq end,"
+    " case when k.threads_position >= coalesce(tm.unread_position, 0) then k.threads_read_seq end)"
+)
+"""Of a followed thread `f`, its own marker `tm` (perhaps none) and the channel's `k`: the latest of what was set since the
+thread was last marked as unread."""
+
+# Four ranges, each by its index: by name on the page and in followed threads, @channel on the page and in followed threads.
+# What stands on the page and in a followed thread is judged by the thread's marker.
+_MENTIONS = f"""
+    cross join lateral (
+        select least(count(*), %(cap)b)::int as mention_count from (
+            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
+                and x.on_page and x.seq > k.read_seq and not exists (select from threads_v2.follows f
+                    where f.root_id = x.parent_id and f.user_id = m.user_id and f.is_followed) limit %(cap)b)
+            union
+            (select x.message_id from threads_v2.follows f
+                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
+                join unread_v2.mentions x on x.user_id = f.user_id and x.parent_id = f.root_id and x.seq > {THREAD_MARKER}
+                where f.user_id = m.user_id and f.channel_id = m.channel_id and f.is_followed limit %(cap)b)
+            union
+            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
+                and t.deleted_at is null and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
+                and t.author_id <> m.user_id and not exists (select from threads_v2.follows f
+                    where f.root_id = t.parent_id and f.user_id = m.user_id and f.is_followed) limit %(cap)b)
+            union
+            (select t.message_id from timeline_v2.messages t
+                join threads_v2.follows f on f.root_id = t.parent_id and f.user_id = m.user_id and f.is_followed
+                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
+                where t.channel_id = m.channel_id and t.mentions_channel and t.deleted_at is null
+                and t.seq > k.threads_low_seq and t.author_id <> m.user_id and t.seq > {THREAD_MARKER} limit %(cap)b)
+        ) as distinct_ones
+    ) as n
+"""
+
+_COUNTED = ("memberships_v2", "threads_v2", "timeline_v2", "unread_v2")
+_COUNTS_POSITION = position_of(*_COUNTED)
+_MINE_POSITION = position_of("channels_v2", *_COUNTED)
+
+
+async def _counts(
+    connection: AsyncConnection[Any], user_id: UUID, cap: int, channel_ids: Sequence[UUID] | None
+) -> Counts:
+    only = "" if channel_ids is None else "and m.channel_id = any(%(channels)b)"
+    cursor = await connection.execute(
+        f"select at.position, c.* from (select {_COUNTS_POSITION} as position) as at left join ("
+        f" select m.channel_id, k.level, u.unread_count, u.unread_capped, n.mention_count from {_MINE} {_UNREAD} {_MENTIONS}"
+        f" where m.user_id = %(me)b and m.left_position is null {only}) as c on true",
+        {"me": user_id, "cap": cap, "scanned": cap * SCANNED_PER_COUNTED, "channels": list(channel_ids or ())},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    return Counts([Count(*row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0)
+
+
+async def my_unread(connection: AsyncConnection[Any], user_id: UUID) -> Counts:
+    """What is unread in each of the person's channels."""
+    return await _counts(connection, user_id, LIST_CAP, None)
+
+
+async def badges(
+    connection: AsyncConnection[Any], user_id: UUID, channel_ids: Sequence[UUID], cap: int = CHANNEL_CAP
+) -> Counts:
+    """What is unread in these of the person's channels, with the cap of a single one."""
+    return await _counts(connection, user_id, cap, channel_ids)
+
+
+async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChannels:
+    """The person's channels by name, with counts, heads and last messages.
+
+    The current memberships by index, then for each channel a bounded look into the indexes that the parts name.
+    """
+    cursor = await connection.execute(
+        f"select at.position, x.* from (select {_MINE_POSITION} as position) as at left join ("
+        f" select {channels.COLUMNS}, m.role, k.level, u.unread_count, u.unread_capped, n.mention_count, k.read_seq,"
+        # The head of the feed at the checkpoint, from the log's own index.
+        f" coalesce((select e.feed_seq from stored_events e where e.feed_id = m.channel_id"
+        f" and e.notification_id <= {_MINE_POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
+        f" from {_MINE} join channels_v2.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
+        " left join lateral (select t.* from timeline_v2.messages t where t.channel_id = m.channel_id"
+        " and (t.parent_id is null or t.also_to_channel) and t.deleted_at is null order by t.seq desc limit 1) as t on true"
+        " where m.user_id = %(me)b and m.left_position is null"
+        " order by c.name_folded, c.channel_id) as x on true",
+        {"me": user_id, "cap": LIST_CAP, "scanned": LIST_CAP * SCANNED_PER_COUNTED},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    return MyChannels([_to_mine(row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0)
+
+
+def _to_mine(columns: Sequence[Any]) -> MyChannelRow:
+    size = len(ChannelRow.__struct_fields__)
+    role, level, unread_count, unread_capped, mention_count, read_seq, head_seq = columns[size : size + 7]
+    last = columns[size + 7 :]
+    return MyChannelRow(
+        channel=ChannelRow(*columns[:size]),
+        role=role,
+        level=level,
+        unread_count=unread_count,
+        unread_capped=unread_capped,
+        mention_count=mention_count,
+        read_seq=read_seq,
+        head_seq=head_seq,
+        last_message=timeline.to_row(last) if last[0] is not None else None,
+    )
