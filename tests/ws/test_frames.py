@@ -16,17 +16,16 @@ from domain.decider import Event, Recorded, Unknown
 from domain.errors import ContentEmpty, Overloaded
 from domain.ids import WORKSPACE_FEED
 from domain.message import MessagePosted
-from domain.name_claim import NameClaimed, NameReleased
 from domain.reading import MarkedRead, ReadingEvent
 from tests.support.wsclient import new_id
 from ws import frames
-from ws.event_frames import EVENT_FRAMES, Badge, event_frame, is_marker
+from ws.event_frames import _DATA, EVENT_FRAMES, Badge, event_frame, is_marker
 from ws.frames import NotAnObject, parse
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GOLDEN = json.loads((Path(__file__).parents[1] / "domain" / "golden.json").read_text())
-INTERNAL = {NameClaimed, NameReleased}
-"""On no feed: they serve the uniqueness of names only."""
+INTERNAL = set(catalog.EVENTS.values()) - set(_DATA)
+"""On no feed: `tests/docs/test_events.py` compares them with the page."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
