@@ -45,6 +45,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "channel_id_taken": (409, "Channel id taken"),
     "name_taken": (409, "Name taken"),
     "last_owner": (409, "Last owner"),
+    "limit_reached": (409, "Limit reached"),
     "resync_required": (409, "Resync required"),
     "too_large": (413, "Too large"),
     "invalid": (422, "Invalid"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain import channel, invitation, membership, message, name_claim, reading, user
+from domain import channel, invitation, membership, message, name_claim, reaction, reading, user
 from domain.decider import Event, State, Unknown
 
 EVENTS: dict[str, type[Event]] = {
@@ -35,6 +35,8 @@ EVENTS: dict[str, type[Event]] = {
     "message.posted.1": message.MessagePosted,
     "message.edited.1": message.MessageEdited,
     "message.deleted.1": message.MessageDeleted,
+    "reaction.added.1": reaction.ReactionAdded,
+    "reaction.removed.1": reaction.ReactionRemoved,
     "reading.marked_read.1": reading.MarkedRead,
     "reading.marked_unread.1": reading.MarkedUnread,
     "reading.thread_followed.1": reading.ThreadFollowed,
@@ -88,6 +90,7 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
         ),
         reading.evolve,
     ),
+    **dict.fromkeys((reaction.ReactionAdded, reaction.ReactionRemoved), reaction.evolve),
 }
 
 

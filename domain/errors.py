@@ -6,7 +6,7 @@
       Invalid        never acceptable, whatever the state       InvalidId, ContentEmpty, ContentTooLong, KeyReused
       Refused        a rule or a right stands against it        NotAMember, Forbidden, ChannelAccessDenied
       Missing        there is none, or none you may know of     NotFound
-      Conflict       it collides with what is                   Archived, NameTaken, MessageIdTaken, ...
+      Conflict       it collides with what is                   Archived, NameTaken, LimitReached, ...
       Later          the same request may succeed later         Overloaded, Unavailable, RateLimited
 
 What a person may not know of is `NotFound`, never a refusal that tells it is there.
@@ -172,6 +172,12 @@ class LastOwner(Conflict):
     """A channel keeps at least one owner."""
 
     code, text = "last_owner", "The last owner cannot go: make somebody else an owner first."
+
+
+class LimitReached(Conflict):
+    """There are as many of these as may be."""
+
+    code, text = "limit_reached", "There are as many of these as may be."
 
 
 class ResyncRequired(Conflict):

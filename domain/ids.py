@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 _ROOT = UUID("5e120000-0000-5000-8000-000000000000")
 _MEMBERSHIP = uuid5(_ROOT, "membership")
 _READING = uuid5(_ROOT, "reading")
+_REACTION = uuid5(_ROOT, "reaction")
 _DIRECT = uuid5(_ROOT, "direct")
 _USER_NAME = uuid5(_ROOT, "user-name")
 _CHANNEL_NAME = uuid5(_ROOT, "channel-name")
@@ -36,6 +37,11 @@ def membership_id(channel_id: UUID, user_id: UUID) -> UUID:
 def reading_id(user_id: UUID, target_id: UUID) -> UUID:
     """The stream of one person's reading of a channel or of a thread (the root message's id)."""
     return UUID(bytes=_v5(_READING.bytes + user_id.bytes + target_id.bytes))
+
+
+def reaction_id(message_id: UUID, user_id: UUID) -> UUID:
+    """The stream of one person's reactions to one message."""
+    return UUID(bytes=_v5(_REACTION.bytes + message_id.bytes + user_id.bytes))
 
 
 def direct_id(member_ids: frozenset[UUID]) -> UUID:

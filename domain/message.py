@@ -3,7 +3,8 @@ resend finds the first one, for ever (promise R2).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -180,13 +181,10 @@ class EditMessage(Command, frozen=True, kw_only=True):
         check_content(self.content)
 
     def needs(self, known: Loaded) -> Needs:
-        return _with_message(known, self.message_id, self.by, _name_claims(self.content))
+        return Needs(streams_of(known, self.message_id, self.by), _name_claims(self.content))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
-        message = _visible_message(known, self.message_id)
-        may_write(known, message.channel_id, self.by)
-        if message.is_deleted:
-            raise NotFound("The message was deleted.", field="message_id")
+        message = open_message(known, self.message_id, self.by)
         if message.author_id != self.by:
             raise Forbidden("A message is edited by its author only.")
         if message.content == self.content:
@@ -209,29 +207,56 @@ class DeleteMessage(Command, frozen=True, kw_only=True):
     at: datetime
 
     def needs(self, known: Loaded) -> Needs:
-        return _with_message(known, self.message_id, self.by)
+        return Needs(streams_of(known, self.message_id, self.by))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
-        message = _visible_message(known, self.message_id)
-        if message.author_id == self.by:
-            may_take_part(known, message.channel_id, self.by)
-        else:
-            may_govern(known, message.channel_id, self.by, at_least=Role.ADMIN)
+        message = existing_message(known, self.message_id)
+        with hidden_as(self.message_id):
+            if message.author_id == self.by:
+                may_take_part(known, message.channel_id, self.by)
+            else:
+                may_govern(known, message.channel_id, self.by, at_least=Role.ADMIN)
         if message.is_deleted:
             return ()
         deleted = MessageDeleted(channel_id=message.channel_id, by=self.by, at=self.at)
         return (NewEvent(self.message_id, deleted, message.channel_id),)
 
 
-def _with_message(known: Loaded, message_id: UUID, by: UUID, facts: tuple[UUID, ...] = ()) -> Needs:
+def streams_of(known: Loaded, message_id: UUID, user_id: UUID) -> tuple[UUID, ...]:
+    """What a command of this person about this message relies on: as much of it as can be named by now."""
     message = known.get(message_id, MessageState)
     if message is None:
-        return Needs((message_id, by), facts)
-    return Needs((message_id, by, message.channel_id, membership_id(message.channel_id, by)), facts)
+        return message_id, user_id
+    return message_id, user_id, message.channel_id, membership_id(message.channel_id, user_id)
 
 
-def _visible_message(known: Loaded, message_id: UUID) -> MessageState:
+def no_message(message_id: UUID) -> NotFound:
+    """The refusal where there is no such message, and where somebody may not know of it: both look the same."""
+    return NotFound(f"There is no message {message_id}, or you may not see it.", field="message_id")
+
+
+@contextmanager
+def hidden_as(message_id: UUID) -> Iterator[None]:
+    """Whoever may not see the channel is told of no message: not which channel it is in, nor that there is one."""
+    try:
+        yield
+    except NotFound:
+        raise no_message(message_id) from None
+
+
+def existing_message(known: Loaded, message_id: UUID) -> MessageState:
+    """The message, whoever asks; a deleted one too."""
     message = known.get(message_id, MessageState)
     if message is None:
-        raise NotFound(f"There is no message {message_id}, or you may not see it.", field="message_id")
+        raise no_message(message_id)
+    return message
+
+
+def open_message(known: Loaded, message_id: UUID, user_id: UUID) -> MessageState:
+    """The message, for a member of its channel: neither deleted, nor is the channel archived."""
+    message = existing_message(known, message_id)
+    with hidden_as(message_id):
+        may_write(known, message.channel_id, user_id)
+    if message.is_deleted:
+        raise NotFound("The message was deleted.", field="message_id")
     return message

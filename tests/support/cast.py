@@ -9,6 +9,7 @@ from domain.ids import invitation_id
 from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from domain.message import DeleteMessage, EditMessage, PostMessage
+from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import RegisterUser
 from tests.support.builders import AT
@@ -139,6 +140,16 @@ def edit(by: UUID, message: int, content: str = "changed") -> EditMessage:
 def delete(by: UUID, message: int) -> DeleteMessage:
     """A message is deleted."""
     return DeleteMessage(message_id=m(message), by=by, at=AT)
+
+
+def react(by: UUID, message: int, emoji: str = "👍", *, on_message: frozenset[str] = frozenset()) -> AddReaction:
+    """Somebody reacts to a message."""
+    return AddReaction(message_id=m(message), user_id=by, emoji=emoji, at=AT, on_message=on_message)
+
+
+def unreact(by: UUID, message: int, emoji: str = "👍") -> RemoveReaction:
+    """Somebody takes a reaction back."""
+    return RemoveReaction(message_id=m(message), user_id=by, emoji=emoji, at=AT)
 
 
 def mark(by: UUID, seq: int, channel_id: UUID | None = PUBLIC, thread: int | None = None, head: int = 100) -> MarkRead:
