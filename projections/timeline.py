@@ -16,6 +16,7 @@ from domain.decider import Recorded
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from projections.columns import Bools, Int8s, Moments, Texts, Uuids
 from projections.projection import Write, may_see, position_of
+from projections.reactions import COLUMN, ReactionRow, to_reactions
 
 name = "timeline"
 version = 2
@@ -188,6 +189,7 @@ class MessageRow(msgspec.Struct, frozen=True):
     mentions_channel: bool
     reply_count: int
     last_reply_at: datetime | None
+    reactions: tuple[ReactionRow, ...]
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -202,14 +204,16 @@ class Page(msgspec.Struct, frozen=True):
 COLUMNS = (
     "t.message_id, t.channel_id, t.seq, t.author_id, t.content, t.created_at, t.edited_at, t.deleted_at, t.parent_id,"
     " t.also_to_channel, t.mentions, t.mentions_channel, t.reply_count, t.last_reply_at"
+    f", {COLUMN}"
 )
-_MENTIONS = 10
+_MENTIONS, _REACTIONS = 10, 14
 
 
 def to_row(columns: Sequence[Any]) -> MessageRow:
     """A row of `COLUMNS`."""
     values = list(columns)
     values[_MENTIONS] = tuple(UUID(text) for text in values[_MENTIONS].split(",")) if values[_MENTIONS] else ()
+    values[_REACTIONS] = to_reactions(values[_REACTIONS])
     return MessageRow(*values)
 
 
@@ -228,7 +232,7 @@ def _window(where: str) -> str:
 _ON_PAGE = "t.channel_id = %(target)b and (t.parent_id is null or t.also_to_channel)"
 _IN_THREAD = "t.parent_id = %(target)b"
 _LAST = 2**62
-_POSITION = position_of("channels_v2", "memberships_v2", "timeline_v2")
+_POSITION = position_of("channels_v2", "memberships_v2", "reactions_v1", "timeline_v2")
 
 
 async def read_window(

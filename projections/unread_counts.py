@@ -113,7 +113,7 @@ _MENTIONS = f"""
 
 _COUNTED = ("memberships_v2", "threads_v2", "timeline_v2", "unread_v2")
 _COUNTS_POSITION = position_of(*_COUNTED)
-_MINE_POSITION = position_of("channels_v2", *_COUNTED)
+_MINE_POSITION = position_of("channels_v2", "reactions_v1", *_COUNTED)
 
 
 async def _counts(

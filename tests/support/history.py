@@ -29,6 +29,7 @@ from domain.membership import (
     SetMember,
 )
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
+from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import ChangeProfile, RegisterUser
 from tests.support.builders import AT
@@ -249,6 +250,16 @@ class History(World):
         if message_id := self._message():
             self.attempt(DeleteMessage(message_id=message_id, by=self.authors[message_id], at=self.now))
 
+    def _react(self) -> None:
+        """Somebody reacts, or takes a reaction back; mostly to one of few messages, with one of few emoji."""
+        if not (place := self._place()):
+            return
+        channel_id, by = place
+        if messages := self.messages[channel_id][-4:]:
+            emoji = self.rng.choice(["👍", "👍", "❤️", "🎉", "👩🏽\u200d🚀", ":party:"])
+            kind = self.rng.choice([AddReaction, AddReaction, RemoveReaction])
+            self.attempt(kind(message_id=self.rng.choice(messages), user_id=by, emoji=emoji, at=self.now))
+
     def _mark(self) -> None:
         if not (place := self._place()):
             return
@@ -308,6 +319,7 @@ _WEIGHTS = {
     "mark": 14,
     "follow": 6,
     "level": 2,
+    "react": 24,
     "unknown": 3,
 }
 
