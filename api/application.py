@@ -9,7 +9,20 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 
-from api import accounts, channels, docs, health, invitations, markers, members, messages, mine, people, problems
+from api import (
+    accounts,
+    channels,
+    docs,
+    health,
+    invitations,
+    markers,
+    members,
+    messages,
+    mine,
+    people,
+    problems,
+    reactions,
+)
 from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
 from api.services import Services
 
@@ -67,6 +80,9 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             markers.follow_thread,
             markers.unfollow_thread,
             markers.set_level,
+            reactions.add_reaction,
+            reactions.remove_reaction,
+            reactions.list_reactions,
             mine.my_channels,
             mine.my_unread,
             *private_route_handlers,

@@ -14,7 +14,7 @@ from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
-from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
+from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage, no_message
 from projections import threads, timeline
 
 Before = Annotated[int | None, QueryParameter(name="before", ge=0, le=INTEGER_MAX, description="Older than this seq.")]
@@ -30,6 +30,7 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     emoji: str
     count: int
     user_ids: list[UUID]
+    """The first 100, in order."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     mentions: list[UUID] = []
     mentions_channel: bool = False
     reactions: list[Reaction] = []
+    """In the order of their first ones that stand."""
     reply_count: int = 0
     last_reply_at: Time | None = None
     pinned: bool = False
@@ -99,6 +101,9 @@ def to_message(row: timeline.MessageRow) -> Message:
         also_to_channel=row.also_to_channel,
         mentions=list(row.mentions),
         mentions_channel=row.mentions_channel,
+        reactions=[
+            Reaction(emoji=each.emoji, count=each.count, user_ids=list(each.user_ids)) for each in row.reactions
+        ],
         reply_count=row.reply_count,
         last_reply_at=to_time_or_none(row.last_reply_at),
     )
@@ -127,10 +132,6 @@ def _posted(outcome: Outcome) -> ChangedMessage:
 AGAIN = {200: ResponseSpec(ChangedMessage, description="It was there already.", generate_examples=False)}
 
 
-def _no_message(message_id: UUID) -> NotFound:
-    return NotFound(f"There is no message {message_id}, or you may not see it.", field="message_id")
-
-
 async def _current(
     request: ApiRequest, message_id: UUID, position: int, otherwise: ChangedMessage | None = None
 ) -> Response[ChangedMessage]:
@@ -143,7 +144,7 @@ async def _current(
     elif otherwise is not None:
         message = otherwise
     else:
-        raise _no_message(message_id)
+        raise no_message(message_id)
     return view.answer(message, position=position)
 
 
@@ -214,7 +215,7 @@ async def get_message(
     async with reading(request, min_position) as view:
         row = await timeline.message(view.connection, message_id, request.me)
     if row is None:
-        raise _no_message(message_id)
+        raise no_message(message_id)
     view.concerns(row.channel_id)
     return view.answer(to_message(row))
 
@@ -253,5 +254,5 @@ async def page_replies(
         if view.any_is_held and (root := await timeline.message(view.connection, message_id, request.me)) is not None:
             view.concerns(root.channel_id)  # the page may have no reply that tells it
     if page is None:
-        raise _no_message(message_id)
+        raise no_message(message_id)
     return view.answer(_to_page(page))

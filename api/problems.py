@@ -5,6 +5,7 @@ into one first: Litestar's own refusals of a request, a database that does not a
 """
 
 import math
+import re
 from http import HTTPStatus
 
 import msgspec
@@ -154,10 +155,16 @@ _OUTER_NAMES = {"text": "query"}
 """Parameters whose name in the handler is another, since Litestar keeps `query` for itself."""
 
 
+_MISSING = re.compile(r"Missing required query parameter '(?P<name>\w+)'")
+"""Litestar's word for a parameter that has to be given."""
+
+
 def _from_validation(error: ValidationException) -> Refusal:
     """Of path and query parameters; bodies are judged in `api/requests.py`."""
     first = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
     field = first.get("key") if isinstance(first, dict) else None
+    if field is None and (missing := _MISSING.match(error.detail)) is not None:
+        field = missing["name"]
     field = _OUTER_NAMES.get(field, field) if field is not None else None
     text = first.get("message") if isinstance(first, dict) else None
     return Invalid(f"{field}: {text}" if field and text else error.detail, field=field)

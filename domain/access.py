@@ -3,7 +3,7 @@
 | | public channel | private, direct |
 | --- | --- | --- |
 | find, read whole history | everyone | current members |
-| post, mark, follow threads, set a level | members | members |
+| post, react, mark, follow threads, set a level | members | members |
 | join | everyone | added by a channel admin, or by a link of theirs (private); members are fixed (direct) |
 | invite by link | channel admins and owners, server admins | same (private) |
 | rename, topic, archive, remove people, delete others' messages | channel admins and owners, server admins | same |

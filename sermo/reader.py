@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from domain.decider import Recorded
-from projections import channels, memberships, unread_counts
+from projections import channels, memberships, reactions, unread_counts
 from sermo import log
 from sermo.log import FeedRange
 from sermo.pool import ReadPool
@@ -67,6 +67,10 @@ class SocketReader:
     async def message_channel(self, message_id: UUID) -> UUID | None:
         async with self._pool.connection() as connection:
             return await log.message_channel(connection, message_id)
+
+    async def emoji_on(self, message_id: UUID) -> frozenset[str]:
+        async with self._pool.connection() as connection:
+            return await reactions.emoji_on(connection, message_id)
 
     async def channels_of(self, user_ids: Sequence[UUID]) -> tuple[list[tuple[UUID, UUID]], int]:
         async with self._pool.connection() as connection:

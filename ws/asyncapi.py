@@ -308,6 +308,7 @@ _SAMPLES: Json = {
     "content": "Hello, @ben!",
     "content_max_characters": CONTENT_MAX_CHARACTERS,
     "display_name": "Ann",
+    "emoji": "\N{THUMBS UP SIGN}",
     "epoch": "6f9619ff",
     "feed": "channel:01900000-0000-7000-8000-000000000002",
     "kind": "public",

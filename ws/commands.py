@@ -20,6 +20,7 @@ from domain.decider import Outcome
 from domain.errors import ChannelAccessDenied, Forbidden, Missing, NotAMember, Overloaded, Refusal, Unavailable
 from domain.membership import JoinChannel, LeaveChannel, MemberJoined
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
+from domain.reaction import AddReaction, RemoveReaction, check_emoji
 from domain.reading import MarkRead, MarkUnread
 from domain.times import to_json
 from ws import frames, session
@@ -31,6 +32,8 @@ logger = structlog.get_logger()
 
 ANSWER_WITHIN_S = 5.0
 """From a command's frame to its answer, give or take a tick of the node. As long as a command alone may take."""
+_AboutMessage = frames.EditMessage | frames.DeleteMessage | frames.AddReaction | frames.RemoveReaction
+"""They name a message, not its channel."""
 MESSAGE_CHANNELS_MAX = 10_000
 """Of so many messages a node remembers the channel, which never changes: about 2 MB."""
 
@@ -165,16 +168,15 @@ class Commands:
 
     def _lane(self, frame: frames.ClientFrame) -> UUID | None:
         """The channel that the command is about; None where only a message is named, whose channel is not known here."""
+        if isinstance(frame, _AboutMessage):
+            known = self._services.message_channels.get(frame.message_id)
+            if known is None and frame.message_id not in self._message_lanes:
+                return None
+            # that of its posting, while that is under way
+            return self._message_lane(frame.message_id, known or frame.message_id)
         match frame:
             case frames.Message(channel_id, message_id):
                 return self._message_lane(message_id, channel_id)
-            case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
-                known = self._services.message_channels.get(message_id)
-                if known is None and message_id not in self._message_lanes:
-                    return None
-                return self._message_lane(
-                    message_id, known or message_id
-                )  # that of its posting, while that is under way
             case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
                 return self._services.message_channels.get(parent_id)
             case frames.MarkRead() | frames.MarkUnread():
@@ -188,9 +190,10 @@ class Commands:
         lane_id = self._lane(run.frame)
         if lane_id is not None:
             return lane_id
+        if isinstance(run.frame, _AboutMessage):
+            message_id = run.frame.message_id
+            return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
         match run.frame:
-            case frames.EditMessage(message_id) | frames.DeleteMessage(message_id):
-                return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
             case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
                 return await self._channel_of(parent_id) or parent_id
         raise AssertionError(f"{type(run.frame).__name__} names its channel")
@@ -212,7 +215,7 @@ class Commands:
         return lane_id
 
     def _leave_message_lane(self, frame: frames.ClientFrame) -> None:
-        if isinstance(frame, frames.Message | frames.EditMessage | frames.DeleteMessage):
+        if isinstance(frame, frames.Message | _AboutMessage):
             lane_id, waiting = self._message_lanes.pop(frame.message_id)
             if waiting > 1:
                 self._message_lanes[frame.message_id] = (lane_id, waiting - 1)
@@ -247,6 +250,11 @@ class Commands:
                 return _done(await execute(edit), ref)
             case frames.DeleteMessage(message_id):
                 return _done(await execute(DeleteMessage(message_id=message_id, by=self.user_id, at=at)), ref)
+            case frames.AddReaction(message_id, emoji):
+                return _done(await execute(await self._add_reaction(message_id, emoji, at)), ref)
+            case frames.RemoveReaction(message_id, emoji):
+                remove = RemoveReaction(message_id=message_id, user_id=self.user_id, emoji=emoji, at=at)
+                return _done(await execute(remove), ref)
             case frames.JoinChannel(channel_id):
                 return await self._joined(frame, await execute(self._join(channel_id, at)), ref)
             case frames.LeaveChannel(channel_id):
@@ -256,6 +264,11 @@ class Commands:
             case frames.MarkRead() | frames.MarkUnread():
                 return _done(await execute(await self._mark(frame, at)), ref)
         raise AssertionError(f"{type(frame).__name__} is no command")
+
+    async def _add_reaction(self, message_id: UUID, emoji: str, at: datetime) -> AddReaction:
+        check_emoji(emoji)
+        on_message = await self._services.reader.emoji_on(message_id)
+        return AddReaction(message_id=message_id, user_id=self.user_id, emoji=emoji, at=at, on_message=on_message)
 
     def _join(self, channel_id: UUID, at: datetime) -> JoinChannel:
         return JoinChannel(channel_id=channel_id, user_id=self.user_id, at=at)

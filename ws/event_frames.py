@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from domain import channel, membership, message, reading, user
+from domain import channel, membership, message, reaction, reading, user
 from domain.channel_state import ChannelKind, Role
 from domain.decider import Event, Recorded, Unknown
 from domain.ids import WORKSPACE_FEED
@@ -65,6 +65,22 @@ class MessageDeleted(ServerFrame, frozen=True, kw_only=True):
 
     message_id: UUID
     by: UUID
+
+
+class ReactionAdded(ServerFrame, frozen=True, kw_only=True):
+    """Somebody has put an emoji on a message."""
+
+    message_id: UUID
+    user_id: UUID
+    emoji: str
+
+
+class ReactionRemoved(ServerFrame, frozen=True, kw_only=True):
+    """Somebody has taken an emoji back."""
+
+    message_id: UUID
+    user_id: UUID
+    emoji: str
 
 
 class ChannelCreated(ServerFrame, frozen=True, kw_only=True):
@@ -163,6 +179,8 @@ EVENT_FRAMES: dict[str, type[ServerFrame]] = {
     "new_reply": NewReply,
     "message_updated": MessageUpdated,
     "message_deleted": MessageDeleted,
+    "reaction_added": ReactionAdded,
+    "reaction_removed": ReactionRemoved,
     "channel_created": ChannelCreated,
     "channel_updated": ChannelUpdated,
     "channel_deleted": ChannelDeleted,
@@ -338,6 +356,8 @@ _DATA: dict[type[Event], Callable[[Recorded, Any], ServerFrame]] = {
     message.MessagePosted: _posted,
     message.MessageEdited: _edited,
     message.MessageDeleted: lambda r, e: MessageDeleted(message_id=r.stream_id, by=e.by),
+    reaction.ReactionAdded: lambda _, e: ReactionAdded(message_id=e.message_id, user_id=e.user_id, emoji=e.emoji),
+    reaction.ReactionRemoved: lambda _, e: ReactionRemoved(message_id=e.message_id, user_id=e.user_id, emoji=e.emoji),
     reading.MarkedRead: _marked,
     reading.MarkedUnread: _marked,
     reading.ThreadFollowed: lambda _, e: ThreadUpdated(parent_id=e.parent_id, followed=True),

@@ -80,6 +80,21 @@ class DeleteMessage(ClientFrame, frozen=True):
     message_id: UUID
 
 
+class AddReaction(ClientFrame, frozen=True):
+    """Put an emoji on a message."""
+
+    message_id: UUID
+    emoji: str
+    """1 to 32 code points, no white space, control character or `/`."""
+
+
+class RemoveReaction(ClientFrame, frozen=True):
+    """Take back one's own emoji."""
+
+    message_id: UUID
+    emoji: str
+
+
 class JoinChannel(ClientFrame, frozen=True):
     """Join a public channel."""
 
@@ -135,6 +150,8 @@ CLIENT_FRAMES: dict[str, type[ClientFrame]] = {
     "message": Message,
     "edit_message": EditMessage,
     "delete_message": DeleteMessage,
+    "add_reaction": AddReaction,
+    "remove_reaction": RemoveReaction,
     "join_channel": JoinChannel,
     "leave_channel": LeaveChannel,
     "mark_read": MarkRead,
@@ -242,7 +259,7 @@ class MessageSent(ServerFrame, frozen=True, kw_only=True):
 
 
 class Done(ServerFrame, frozen=True, kw_only=True):
-    """The answer to `edit_message`, `delete_message`, `mark_read` and `mark_unread`."""
+    """The answer to `edit_message`, `delete_message`, `add_reaction`, `remove_reaction`, `mark_read` and `mark_unread`."""
 
     id: Position
     """The position of the event; where nothing changed, one at which that was so."""
@@ -315,6 +332,8 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "message": ("message_sent",),
     "edit_message": ("done",),
     "delete_message": ("done",),
+    "add_reaction": ("done",),
+    "remove_reaction": ("done",),
     "join_channel": ("channel_joined", "channel_join_error"),
     "leave_channel": ("channel_left",),
     "mark_read": ("done",),

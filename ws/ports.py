@@ -123,6 +123,10 @@ class Reader(Protocol):
         """The channel of a message."""
         ...
 
+    async def emoji_on(self, message_id: UUID) -> frozenset[str]:
+        """The different emoji on a message, as the views have them."""
+        ...
+
     async def channels_of(self, user_ids: Sequence[UUID]) -> tuple[list[tuple[UUID, UUID]], int]:
         """Who of these people is in which channels, as pairs, and the position at which this is true."""
         ...

@@ -35,6 +35,7 @@ from tests.support.cast import (
     level,
     mark,
     post,
+    react,
     remove,
     revoke,
     set_member,
@@ -51,6 +52,7 @@ COLUMNS = {"public": list(PEOPLE), "private": list(PEOPLE), "direct": ["outsider
 
 ACTIONS: dict[str, Callable[[UUID, UUID], Command]] = {
     "post": lambda who, where: post(who, 50, channel_id=where),
+    "react": lambda who, where: react(who, _own(OTHER, where)),
     "mark as read": lambda who, where: mark(who, 1, where),
     "mark as unread": lambda who, where: unmark(who, 2, where),
     "follow a thread": lambda who, where: follow(who, _own(OTHER, where)),

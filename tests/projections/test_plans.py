@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from projections import channels, invitations, memberships, threads, timeline, unread_counts
+from projections import channels, invitations, memberships, reactions, threads, timeline, unread_counts
 from projections.group import ensure_views
 from sermo import log
 
@@ -46,6 +46,10 @@ _FILL = f"""
             case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
             n % 8 = 0, '', n % 100 = 1, 0, null
         from generate_series(1, {MESSAGES}) as n;
+    insert into reactions_v1.reactions
+        select {_id("m", "n % 3000")}, 'e' || n % 7, {_id("p", f"1 + (n * 13 + n / 3000) % {PEOPLE}")}, n, now()
+        from generate_series(1, {MESSAGES}) as n on conflict do nothing;
+    insert into reactions_v1.totals select message_id, emoji, count(*) from reactions_v1.reactions group by 1, 2;
     insert into threads_v2.follows (root_id, user_id, channel_id, from_seq)
         select distinct on (m.parent_id, m.author_id) m.parent_id, m.author_id, m.channel_id, m.seq - 1
         from timeline_v2.messages m where m.parent_id is not null;
@@ -68,6 +72,8 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "page around": lambda c, channel, me, _: timeline.page(c, channel, me, around=20_000),
     "replies": lambda c, _, me, root: threads.replies(c, root, me),
     "message": lambda c, _, me, root: timeline.message(c, root, me),
+    "emoji": lambda c, _, __, root: reactions.emoji_on(c, root),
+    "who": lambda c, _, me, root: reactions.who(c, root, me, "e1", after=None, limit=50),
     "channel": lambda c, channel, me, _: channels.channel(c, channel, me),
     "my_channels": lambda c, _, me, __: unread_counts.my_channels(c, me),
     "my_unread": lambda c, _, me, __: unread_counts.my_unread(c, me),
@@ -126,7 +132,17 @@ class _Cursor:
         return await self._found.fetchone()
 
 
-LARGE = {"messages", "memberships", "stored_events", "mentions", "markers", "follows", "invitations"}
+LARGE = {
+    "messages",
+    "memberships",
+    "stored_events",
+    "mentions",
+    "markers",
+    "follows",
+    "invitations",
+    "reactions",
+    "totals",
+}
 
 
 async def test_queries_of_large_tables_go_by_index(database: str) -> None:

@@ -1,11 +1,18 @@
 """People for tests over the wire: registered by REST, with a channel to talk in."""
 
+import asyncio
 import copy
 import secrets
+import uuid
 from typing import Any
+from uuid import UUID
 
 import httpx
 
+from domain.membership import JoinChannel
+from sermo.auth import ISSUER
+from sermo.node import Node
+from tests.support import builders
 from tests.support.wsclient import Client, new_id
 
 PASSWORD = "correct horse"
@@ -51,3 +58,16 @@ async def register(url: str, name: str = "p") -> Person:
         answer = await http.post("/v1/auth/register", json=body)
     assert answer.status_code == 201, answer.text
     return Person(url, answer.json())
+
+
+async def crowd(url: str, node: Node, size: int, channel_id: str) -> list[Person]:
+    """So many new people in a public channel, with tokens, but without the time that a hundred passwords take."""
+
+    async def one() -> Person:
+        username = f"p-{secrets.token_hex(4)}"
+        user_id = await builders.register(node.execute, username)
+        await node.execute(JoinChannel(channel_id=UUID(channel_id), user_id=user_id, at=builders.AT))
+        token = node.auth._token(ISSUER, user_id, uuid.uuid4(), 900)
+        return Person(url, {"user": {"user_id": str(user_id), "username": username}, "access_token": token})
+
+    return list(await asyncio.gather(*(one() for _ in range(size))))
