@@ -4,15 +4,16 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get, patch
+from litestar import Response, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, UnsetType
 
-from api.freshness import MinPosition, reading
+from api.freshness import MinPosition, Position, done, reading
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
+from api.rendering import Time, to_time_or_none
 from api.requests import ApiRequest, Body, now
-from domain.errors import NotFound
-from domain.user import ChangeProfile
+from domain.errors import Forbidden, NotFound
+from domain.user import ChangeProfile, DeactivateUser, ReactivateUser
 from projections import people
 
 
@@ -25,6 +26,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     status_text: str = ""
     is_admin: bool = False
     """Of the whole server."""
+    deactivated_at: Time | None = None
+    """Since when the person is shut out."""
 
 
 class ChangedUser(User, frozen=True, kw_only=True):
@@ -47,6 +50,11 @@ class Profile(Body, frozen=True):
     status_text: str | UnsetType = UNSET
 
 
+class Farewell(Body, frozen=True):
+    password: str
+    """Mine, again: a token alone does not end an account."""
+
+
 def to_user(row: people.UserRow) -> User:
     """A row of the view as everyone may see it."""
     return User(
@@ -55,6 +63,7 @@ def to_user(row: people.UserRow) -> User:
         display_name=row.display_name,
         status_text=row.status_text,
         is_admin=row.is_admin,
+        deactivated_at=to_time_or_none(row.deactivated_at),
     )
 
 
@@ -102,11 +111,48 @@ async def find_users(
     text: Annotated[str, QueryParameter(name="query", max_length=100, description="The beginning of a name.")] = "",
     cursor: Cursor = None,
     limit: Limit = LIMIT_DEFAULT,
+    deactivated: Annotated[
+        bool, QueryParameter(description="Those too who are deactivated. For server admins.")
+    ] = False,
     min_position: MinPosition = 0,
 ) -> Response[Users]:
     """People whose user name or display name begins so; all without it."""
     after = from_cursor(cursor, people.UsersAfter)
     async with reading(request, min_position) as view:
-        rows, further = await people.users(view.connection, text, after=after, limit=limit)
+        if deactivated:
+            me = await people.user(view.connection, request.me)
+            if me is None or not me.is_admin:
+                raise Forbidden("This is for server admins.")
+        rows, further = await people.users(view.connection, text, after=after, limit=limit, deactivated=deactivated)
     next_cursor = to_cursor(further) if further is not None else None
     return view.answer(Users(users=[to_user(row) for row in rows], next_cursor=next_cursor))
+
+
+@post("/me/deactivate", tags=["people"], status_code=200)
+async def deactivate_me(request: ApiRequest, data: JSONBody[Farewell]) -> Response[Position]:
+    """End my account: every token of mine is refused from now on, and only a server admin can let me in again."""
+    auth = request.services.auth
+    await auth.check_password(request.me, data.password)
+    # Not under an `Idempotency-Key`: its fingerprint is made of the body and stands in the log, and a password does not. Whoever
+    # asks again has no token any more.
+    outcome = await request.services.execute(DeactivateUser(user_id=request.me, by=request.me, at=now()))
+    await auth.end_logins(request.me)
+    return done(outcome.position)
+
+
+@post("/users/{user_id:str}/deactivate", tags=["people"], status_code=200)
+async def deactivate_user(request: ApiRequest, user_id: FromPath[UUID]) -> Response[Position]:
+    """Shut a person out: every token of theirs is refused from now on. For server admins."""
+    outcome = await request.execute(DeactivateUser(user_id=user_id, by=request.me, at=now()))
+    await request.services.auth.end_logins(user_id)
+    return done(outcome.position)
+
+
+@post("/users/{user_id:str}/reactivate", tags=["people"], status_code=200)
+async def reactivate_user(request: ApiRequest, user_id: FromPath[UUID]) -> Response[Position]:
+    """Let a person log in again. For server admins."""
+    outcome = await request.execute(ReactivateUser(user_id=user_id, by=request.me, at=now()))
+    if outcome.events and not outcome.repeated:
+        # Where the deactivation was cut short before it had ended them.
+        await request.services.auth.end_logins(user_id)
+    return done(outcome.position)

@@ -47,6 +47,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "name_taken": (409, "Name taken"),
     "last_owner": (409, "Last owner"),
     "limit_reached": (409, "Limit reached"),
+    "last_admin": (409, "Last admin"),
     "resync_required": (409, "Resync required"),
     "too_large": (413, "Too large"),
     "invalid": (422, "Invalid"),

@@ -48,6 +48,14 @@ class Accounts(Auth, Protocol):
         """End the session that the token belongs to. An unknown token ends nothing, and is no error."""
         ...
 
+    async def check_password(self, user_id: UUID, password: str) -> None:
+        """Raises `InvalidCredentials` for a wrong one; `Overloaded`."""
+        ...
+
+    async def end_logins(self, user_id: UUID) -> None:
+        """End all logins of a person: no refresh token, ticket or events session works any more."""
+        ...
+
     async def create_ticket(self, principal: Principal) -> str:
         """A ticket for one socket, good once and for 30 s."""
         ...

@@ -17,6 +17,9 @@ EVENTS: dict[str, type[Event]] = {
     "user.registered.1": user.UserRegistered,
     "user.profile_changed.1": user.ProfileChanged,
     "user.status_text_set.1": user.StatusTextSet,
+    "user.deactivated.1": user.UserDeactivated,
+    "user.reactivated.1": user.UserReactivated,
+    "user.admin_set.1": user.AdminSet,
     "name.claimed.1": name_claim.NameClaimed,
     "name.released.1": name_claim.NameReleased,
     "channel.created.1": channel.ChannelCreated,
@@ -59,7 +62,17 @@ _READERS = {name: _reader(name, kind) for name, kind in EVENTS.items()}
 _encode = msgspec.json.Encoder().encode
 
 _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
-    **dict.fromkeys((user.UserRegistered, user.ProfileChanged, user.StatusTextSet), user.evolve),
+    **dict.fromkeys(
+        (
+            user.UserRegistered,
+            user.ProfileChanged,
+            user.StatusTextSet,
+            user.UserDeactivated,
+            user.UserReactivated,
+            user.AdminSet,
+        ),
+        user.evolve,
+    ),
     **dict.fromkeys((name_claim.NameClaimed, name_claim.NameReleased), name_claim.evolve),
     **dict.fromkeys(
         (

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from domain.access import may_govern
 from domain.channel_state import ChannelKind, ChannelState, Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded
-from domain.errors import Archived, ChannelIdTaken, Forbidden, Invalid, InvalidId, NameTaken, NotFound
+from domain.errors import Archived, ChannelIdTaken, Forbidden, Invalid, InvalidId, NameTaken
 from domain.ids import WORKSPACE_FEED, channel_name_id, direct_id, membership_id
 from domain.membership import MemberJoined
 from domain.name_claim import NameClaimed, NameReleased, NameState
 from domain.text import TOPIC_MAX_CHARACTERS, check_channel_name, check_text
-from domain.user import UserState, active_user
+from domain.user import active_user, reachable_user
 
 DIRECT_MAX_OTHERS = 8
 
@@ -194,8 +194,7 @@ class CreateDirect(Command, frozen=True, kw_only=True):
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         active_user(known, self.created_by)
         for user_id in self.user_ids:
-            if known.get(user_id, UserState) is None:
-                raise NotFound(f"There is no person {user_id}.", field="user_ids")
+            reachable_user(known, user_id, "user_ids")
         created = ChannelCreated(
             channel_id=self.channel_id,
             kind=ChannelKind.DIRECT,

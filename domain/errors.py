@@ -180,6 +180,12 @@ class LimitReached(Conflict):
     code, text = "limit_reached", "There are as many of these as may be."
 
 
+class LastAdmin(Conflict):
+    """A server keeps at least one active admin."""
+
+    code, text = "last_admin", "The last server admin cannot go: make somebody else an admin first."
+
+
 class ResyncRequired(Conflict):
     """A position cannot be resumed from."""
 

@@ -13,7 +13,7 @@ from domain.channel_state import ChannelKind, ChannelState, MembershipState, Rol
 from domain.decider import Command, Event, Loaded, Needs, NewEvent
 from domain.errors import Archived, Forbidden, LastOwner, NotAMember, NotFound
 from domain.ids import membership_id
-from domain.user import UserState, active_user
+from domain.user import active_user, reachable_user
 
 
 class MemberJoined(Event, frozen=True, kw_only=True):
@@ -168,11 +168,11 @@ class SetMember(_KeepsAnOwner, frozen=True, kw_only=True):
             raise Forbidden("The members of a direct channel are fixed.")
         if channel.is_archived:
             raise Archived
-        if known.get(self.user_id, UserState) is None:
-            raise NotFound(f"There is no person {self.user_id}.", field="user_id")
         role = role_of(known, self.channel_id, self.user_id)
         if role is self.role:
             return ()
+        if role is None or self.role is not Role.MEMBER:
+            reachable_user(known, self.user_id, "user_id")
         if role is not None or self.role is not Role.MEMBER:
             may_govern(known, self.channel_id, self.by, at_least=Role.OWNER)
         if role is None:

@@ -21,7 +21,13 @@ class Auth(Protocol):
     """Tells who is asking. Safe to call from any task of the event loop."""
 
     async def authenticate(self, token: str) -> Principal:
-        """The bearer of an access token. Raises `Unauthenticated` or `TokenExpired`. Cost: no I/O but for a new signing key."""
+        """The bearer of an access token. Raises `Unauthenticated`, also for who was deactivated, or `TokenExpired`. Cost: no I/O
+        but for a new signing key.
+        """
+        ...
+
+    def is_active(self, user_id: UUID) -> bool:
+        """Whether the person has not been deactivated, as far as this node has followed the log."""
         ...
 
     async def create_events_session(self, principal: Principal) -> str:

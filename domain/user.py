@@ -1,4 +1,9 @@
-"""People: registered, with a profile. Their user names are held by name claims (`domain/name_claim.py`)."""
+"""People: registered, with a profile; server admins; deactivated and reactivated. Their user names are held by name claims
+(`domain/name_claim.py`), also while they are deactivated.
+
+A server keeps an active admin. As with a channel's owners (`domain/membership.py`), a command that takes one away names a
+witness: another admin, on whose stream the decision relies.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +13,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
-from domain.errors import Conflict, NameTaken, Unauthenticated
+from domain.errors import Conflict, Forbidden, LastAdmin, NameTaken, NotFound, Unauthenticated
 from domain.ids import WORKSPACE_FEED, user_name_id
 from domain.name_claim import NameClaimed, NameState
 from domain.text import (
@@ -39,7 +44,29 @@ class StatusTextSet(Event, frozen=True, kw_only=True):
     at: datetime
 
 
-UserEvent = UserRegistered | ProfileChanged | StatusTextSet
+class UserDeactivated(Event, frozen=True, kw_only=True):
+    user_id: UUID
+    at: datetime
+    by: UUID | None = None
+    """None for the server's operator, at the command line."""
+
+
+class UserReactivated(Event, frozen=True, kw_only=True):
+    user_id: UUID
+    at: datetime
+    by: UUID | None = None
+
+
+class AdminSet(Event, frozen=True, kw_only=True):
+    """The person became a server admin, or is one no more."""
+
+    user_id: UUID
+    is_admin: bool
+    at: datetime
+    by: UUID | None = None
+
+
+UserEvent = UserRegistered | ProfileChanged | StatusTextSet | UserDeactivated | UserReactivated | AdminSet
 
 
 class UserState(State, frozen=True, kw_only=True):
@@ -48,6 +75,7 @@ class UserState(State, frozen=True, kw_only=True):
     display_name: str
     is_admin: bool
     status_text: str = ""
+    is_active: bool = True
 
 
 def evolve(state: UserState | None, event: UserEvent) -> UserState:
@@ -57,16 +85,32 @@ def evolve(state: UserState | None, event: UserEvent) -> UserState:
             user_id=event.user_id, username=event.username, display_name=event.display_name, is_admin=event.is_admin
         )
     assert state is not None, "a user's first event is its registration"
-    if isinstance(event, ProfileChanged):
-        return replace(state, display_name=event.display_name)
-    return replace(state, status_text=event.status_text)
+    match event:
+        case ProfileChanged():
+            return replace(state, display_name=event.display_name)
+        case StatusTextSet():
+            return replace(state, status_text=event.status_text)
+        case AdminSet():
+            return replace(state, is_admin=event.is_admin)
+        case UserDeactivated() | UserReactivated():
+            return replace(state, is_active=isinstance(event, UserReactivated))
 
 
 def active_user(known: Loaded, user_id: UUID) -> UserState:
-    """The person who acts. Raises `Unauthenticated` where there is none."""
+    """The person who acts. Raises `Unauthenticated` where there is none, or the person is deactivated."""
+    user = known.get(user_id, UserState)
+    if user is None or not user.is_active:
+        raise Unauthenticated
+    return user
+
+
+def reachable_user(known: Loaded, user_id: UUID, field: str) -> UserState:
+    """The person to whom something is done. Raises `NotFound`, or `Forbidden` where the person is deactivated."""
     user = known.get(user_id, UserState)
     if user is None:
-        raise Unauthenticated
+        raise NotFound(f"There is no person {user_id}.", field=field)
+    if not user.is_active:
+        raise Forbidden("This person is deactivated.")
     return user
 
 
@@ -131,3 +175,75 @@ class ChangeProfile(Command, frozen=True, kw_only=True):
         if self.status_text not in (None, user.status_text):
             events.append(StatusTextSet(user_id=self.user_id, status_text=self.status_text or "", at=self.at))
         return [NewEvent(self.user_id, event, WORKSPACE_FEED) for event in events]
+
+
+class _OfAPerson(Command, frozen=True, kw_only=True):
+    """Something that a server admin does to a person, or the operator at the command line (`by` is None)."""
+
+    user_id: UUID
+    by: UUID | None
+    at: datetime
+
+    def needs(self, known: Loaded) -> Needs:
+        return Needs(tuple(dict.fromkeys((self.user_id, *(() if self.by is None else (self.by,))))))
+
+    def _person(self, known: Loaded, *, may_oneself: bool = False) -> UserState:
+        is_admin = self.by is None or active_user(known, self.by).is_admin
+        if not is_admin and not (may_oneself and self.by == self.user_id):
+            raise Forbidden("This is for server admins.")
+        user = known.get(self.user_id, UserState)
+        if user is None:
+            raise NotFound(f"There is no person {self.user_id}.", field="user_id")
+        return user
+
+
+class _KeepsAnAdmin(_OfAPerson, frozen=True, kw_only=True):
+    witness_id: UUID | None = None
+    """Another active server admin, where one goes."""
+
+    def needs(self, known: Loaded) -> Needs:
+        relied = (*super().needs(known).relied, *(() if self.witness_id is None else (self.witness_id,)))
+        return Needs(tuple(dict.fromkeys(relied)))
+
+    def _check_admin_stays(self, known: Loaded, going: UserState) -> None:
+        if not going.is_admin or not going.is_active:
+            return
+        for user_id in (self.by, self.witness_id):
+            witness = known.get(user_id, UserState) if user_id is not None and user_id != self.user_id else None
+            if witness is not None and witness.is_admin and witness.is_active:
+                return
+        raise LastAdmin
+
+
+class DeactivateUser(_KeepsAnAdmin, frozen=True, kw_only=True):
+    """Shut a person out; what they have said stays, and so do their name and memberships."""
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        user = self._person(known, may_oneself=True)
+        if not user.is_active:
+            return ()
+        self._check_admin_stays(known, user)
+        return (NewEvent(self.user_id, UserDeactivated(user_id=self.user_id, at=self.at, by=self.by), WORKSPACE_FEED),)
+
+
+class ReactivateUser(_OfAPerson, frozen=True, kw_only=True):
+    """Let a person in again, who logs in with the password as ever."""
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        if self._person(known).is_active:
+            return ()
+        return (NewEvent(self.user_id, UserReactivated(user_id=self.user_id, at=self.at, by=self.by), WORKSPACE_FEED),)
+
+
+class SetAdmin(_KeepsAnAdmin, frozen=True, kw_only=True):
+    """Make a person a server admin, or one no more."""
+
+    is_admin: bool
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        user = self._person(known)
+        if user.is_admin == self.is_admin:
+            return ()
+        self._check_admin_stays(known, user)
+        changed = AdminSet(user_id=self.user_id, is_admin=self.is_admin, at=self.at, by=self.by)
+        return (NewEvent(self.user_id, changed, WORKSPACE_FEED),)

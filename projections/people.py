@@ -1,4 +1,4 @@
-"""People as others see them: names and status text."""
+"""People as others see them: names, status text, and whether they are still there."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from domain.ids import fold_name
-from domain.user import ProfileChanged, StatusTextSet, UserRegistered
+from domain.user import AdminSet, ProfileChanged, StatusTextSet, UserDeactivated, UserReactivated, UserRegistered
 from projections.projection import Write
 
 name = "people"
@@ -18,45 +18,40 @@ version = 2
 
 
 def tables(schema: str) -> str:
-    """See `View.tables`."""
+    """See `View.tables`. Folded names are ordered by code point, so that what begins with a text is a range."""
     return f"""
         create table {schema}.people (
-            user_id uuid primary key, username text not null, username_folded text not null, display_name text not null,
-            display_name_folded text not null, status_text text not null default '', is_admin boolean not null,
-            registered_at timestamptz not null
+            user_id uuid primary key, username text not null, username_folded text collate "C" not null,
+            display_name text not null, display_name_folded text collate "C" not null,
+            status_text text not null default '', is_admin boolean not null, registered_at timestamptz not null,
+            deactivated_at timestamptz
         );
         create unique index on {schema}.people (username_folded);
+        create index on {schema}.people (display_name_folded);
     """
 
 
-_CONCERNED = {UserRegistered, ProfileChanged, StatusTextSet}
+_CHANGES: dict[type, tuple[str, str]] = {
+    ProfileChanged: ("display_name", "text"),
+    StatusTextSet: ("status_text", "text"),
+    AdminSet: ("is_admin", "bool"),
+    UserDeactivated: ("deactivated_at", "timestamptz"),
+    UserReactivated: ("deactivated_at", "timestamptz"),
+}
+"""Event -> the column that it sets, and its type."""
 
 
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
-    """See `View.fold`."""
+    """See `View.fold`. Who is registered in the batch is inserted first, so that the changes find them."""
     registered: list[tuple[Any, ...]] = []
-    names: dict[UUID, str] = {}
-    texts: dict[UUID, str] = {}
+    changed: dict[tuple[str, str], dict[UUID, Any]] = {}
     for recorded in batch:
-        if type(recorded.event) not in _CONCERNED:
-            continue
-        match recorded.event:
-            case UserRegistered() as e:
-                registered.append(
-                    (
-                        e.user_id,
-                        e.username,
-                        fold_name(e.username),
-                        e.display_name,
-                        fold_name(e.display_name),
-                        e.is_admin,
-                        e.registered_at,
-                    )
-                )
-            case ProfileChanged() as e:
-                names[e.user_id] = e.display_name
-            case StatusTextSet() as e:
-                texts[e.user_id] = e.status_text
+        event = recorded.event
+        if isinstance(event, UserRegistered):
+            names = (event.username, fold_name(event.username), event.display_name, fold_name(event.display_name))
+            registered.append((event.user_id, *names, event.is_admin, event.registered_at))
+        elif (change := _CHANGES.get(type(event))) is not None:
+            changed.setdefault(change, {})[event.user_id] = _value(event)  # type: ignore[union-attr]  # all of them have it
     writes: list[Write] = []
     if registered:
         statement = (
@@ -65,19 +60,33 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
             "%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bool[], %b::timestamptz[])"
         )
         writes.append((statement, [list(column) for column in zip(*registered, strict=True)]))
-    if names:
-        statement = (
-            f"update {schema}.people p set display_name = u.value, display_name_folded = u.folded"
-            " from unnest(%b::uuid[], %b::text[], %b::text[]) as u(id, value, folded) where p.user_id = u.id"
-        )
-        writes.append((statement, [list(names), list(names.values()), [fold_name(n) for n in names.values()]]))
-    if texts:
-        statement = (
-            f"update {schema}.people p set status_text = u.value"
-            " from unnest(%b::uuid[], %b::text[]) as u(id, value) where p.user_id = u.id"
-        )
-        writes.append((statement, [list(texts), list(texts.values())]))
+    for (column, kind), values in changed.items():
+        writes.append(_update(schema, column, kind, values))
+        if column == "display_name":
+            folded = {user_id: fold_name(value) for user_id, value in values.items()}
+            writes.append(_update(schema, "display_name_folded", kind, folded))
     return writes
+
+
+def _value(event: object) -> Any:
+    match event:
+        case ProfileChanged():
+            return event.display_name
+        case StatusTextSet():
+            return event.status_text
+        case AdminSet():
+            return event.is_admin
+        case UserDeactivated():
+            return event.at
+    return None
+
+
+def _update(schema: str, column: str, kind: str, values: dict[UUID, Any]) -> Write:
+    statement = (
+        f"update {schema}.people p set {column} = u.value"
+        f" from unnest(%b::uuid[], %b::{kind}[]) as u(id, value) where p.user_id = u.id"
+    )
+    return statement, [list(values), list(values.values())]
 
 
 class UserRow(msgspec.Struct, frozen=True):
@@ -87,6 +96,7 @@ class UserRow(msgspec.Struct, frozen=True):
     status_text: str
     is_admin: bool
     registered_at: datetime
+    deactivated_at: datetime | None
 
 
 class UsersAfter(msgspec.Struct, frozen=True):
@@ -95,7 +105,7 @@ class UsersAfter(msgspec.Struct, frozen=True):
     username_folded: str
 
 
-_COLUMNS = "user_id, username, display_name, status_text, is_admin, registered_at"
+_COLUMNS = "user_id, username, display_name, status_text, is_admin, registered_at, deactivated_at"
 
 
 async def user(connection: AsyncConnection[Any], user_id: UUID) -> UserRow | None:
@@ -108,17 +118,33 @@ async def user(connection: AsyncConnection[Any], user_id: UUID) -> UserRow | Non
 
 
 async def users(
-    connection: AsyncConnection[Any], query: str, *, after: UsersAfter | None, limit: int
+    connection: AsyncConnection[Any], query: str, *, after: UsersAfter | None, limit: int, deactivated: bool = False
 ) -> tuple[list[UserRow], UsersAfter | None]:
-    """People whose user name or display name begins with `query`, by user name, and where the next page begins.
+    """People whose user name or display name begins with `query`, by user name, and where the next page begins; the
+    deactivated ones too where it is asked for.
 
-    A range of the index of folded user names, filtered.
+    Without a query a range of the index of folded user names. With one, a range of it and a range of the index of folded
+    display names, which are merged.
     """
+    wanted = "username_folded > %(after)b" + ("" if deactivated else " and deactivated_at is null")
+    page = f"{wanted} order by username_folded limit %(limit)b"
+    begins = "{0} >= %(query)b and {0} < %(end)b and " + page
+    source = (
+        f"(select * from people_v2.people where {begins.format('username_folded')})"
+        f" union (select * from people_v2.people where {begins.format('display_name_folded')})"
+        if query
+        else f"select * from people_v2.people where {page}"
+    )
+    folded = fold_name(query)
     cursor = await connection.execute(
-        f"select {_COLUMNS}, username_folded from people_v2.people where username_folded > %(after)b"
-        " and (starts_with(username_folded, %(query)b) or starts_with(display_name_folded, %(query)b))"
-        " order by username_folded limit %(limit)b",
-        {"after": after.username_folded if after else "", "query": fold_name(query), "limit": limit + 1},
+        f"select {_COLUMNS}, username_folded from ({source}) as p order by username_folded limit %(limit)b",
+        {
+            "after": after.username_folded if after else "",
+            "query": folded,
+            # Behind all that begins so: no name goes on with the last code point, which is no character.
+            "end": folded + "\U0010ffff",
+            "limit": limit + 1,
+        },
         binary=True,
     )
     rows = await cursor.fetchall()

@@ -163,7 +163,8 @@ def may_govern(channel: str, person: str) -> str:
     """
     return (
         f"exists (select from channels_v2.channels ruled where ruled.channel_id = {channel} and ruled.deleted_at is null"
-        f" and (exists (select from people_v2.people root where root.user_id = {person} and root.is_admin)"
+        f" and (exists (select from people_v2.people root where root.user_id = {person} and root.is_admin"
+        " and root.deactivated_at is null)"
         f" or exists (select from memberships_v2.memberships mine where mine.channel_id = {channel}"
         f" and mine.user_id = {person} and mine.left_position is null and mine.role in ('admin', 'owner'))))"
     )

@@ -1,9 +1,10 @@
 """Who people are: passwords, access tokens, refresh tokens and tickets for sockets.
 
 Access tokens are JWTs (HS256, RFC 7519) signed with a key from the table `signing_keys`, so that any node reads any
-node's; they are good for minutes and cannot be revoked. Refresh tokens are 32 random bytes, kept as SHA-256; each works
-once. Its successor is derived from it (HMAC with a signing key), so that a client whose answer was lost gets the same
-successor again for a while, and no token is stored. A later use says that two hold the token: the whole family ends.
+node's; they are good for minutes and cannot be revoked, but by the deactivation of their owner, which every node knows.
+Refresh tokens are 32 random bytes, kept as SHA-256; each works once. Its successor is derived from it (HMAC with a
+signing key), so that a client whose answer was lost gets the same successor again for a while, and no token is stored. A
+later use says that two hold the token: the whole family ends.
 
 Passwords are hashed with Argon2id at OWASP's parameters (m = 19 MiB, t = 2, p = 1), about 25 ms of a core, in threads
 that are few: hashing must not take all cores or all memory, nor stop the event loop.
@@ -17,7 +18,7 @@ import secrets
 import time
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.services import Session
 from domain import catalog
-from domain.decider import Execute, State
+from domain.decider import Execute, Recorded, State
 from domain.errors import InvalidCredentials, Overloaded, Refusal, TokenExpired, Unauthenticated, Unavailable
 from domain.ids import user_name_id
 from domain.name_claim import NameState
@@ -41,6 +42,7 @@ from domain.principal import Principal
 from domain.text import PASSWORD_MAX_CHARACTERS, check_password
 from domain.user import RegisterUser, UserState
 from sermo import log
+from sermo.deactivated import Deactivated
 
 T = TypeVar("T")
 
@@ -102,9 +104,16 @@ def _from_text(text: str) -> bytes:
 class Auth:
     """Implements `api.services.Accounts` and `domain.principal.Auth`. `pool` must reach the primary."""
 
-    def __init__(self, pool: AsyncConnectionPool[Any], execute: Execute, settings: AuthSettings | None = None) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[Any],
+        execute: Execute,
+        settings: AuthSettings | None = None,
+        deactivated: Deactivated | None = None,
+    ) -> None:
         self._pool = pool
         self._execute = execute
+        self._deactivated = deactivated or Deactivated(self._read_deactivations)
         self._settings = settings or AuthSettings()
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(self._settings.hashing_threads, thread_name_prefix="argon2")
@@ -137,7 +146,24 @@ class Auth:
     async def authenticate(self, token: str) -> Principal:
         """See `domain.principal.Auth`."""
         claims = await self._claims(token, ISSUER)
-        return Principal(*_who(claims))
+        principal = Principal(*_who(claims))
+        await self._deactivated.complete()
+        if self._deactivated.refuses(principal.user_id, claims.get("iat", 0)):
+            raise Unauthenticated
+        return principal
+
+    def is_active(self, user_id: UUID) -> bool:
+        """See `domain.principal.Auth`."""
+        return user_id not in self._deactivated
+
+    async def _read_deactivations(self) -> Sequence[Recorded]:
+        async with self._pool.connection() as connection:
+            return await log.deactivations(connection)
+
+    async def _check_active(self, user_id: UUID) -> None:
+        await self._deactivated.complete()
+        if user_id in self._deactivated:
+            raise Unauthenticated
 
     async def _claims(self, token: str, issuer: str) -> dict[str, Any]:
         """What a token of ours says. Raises `TokenExpired` or `Unauthenticated`."""
@@ -170,12 +196,14 @@ class Auth:
             )
             if await cursor.fetchone() is None:
                 raise Unauthenticated("The login was ended: log in again.")
+        await self._check_active(user_id)
         until = datetime.now(UTC) + timedelta(seconds=self._settings.access_token_s)
         return Principal(user_id, min(expires_at, until), family_id)
 
     def _token(self, issuer: str, user_id: UUID, family_id: UUID, seconds: int) -> str:
-        now = int(time.time())
-        claims = {"iss": issuer, "sub": str(user_id), "fam": str(family_id), "iat": now, "exp": now + seconds}
+        # The time with its fraction (RFC 7519 section 2): a login right after a reactivation is not from before it.
+        now = time.time()
+        claims = {"iss": issuer, "sub": str(user_id), "fam": str(family_id), "iat": now, "exp": int(now) + seconds}
         key = self._signing_key()
         return jwt.encode(claims, key.secret, ALGORITHM, {"kid": key.key_id})
 
@@ -243,7 +271,9 @@ class Auth:
         return self._session(user, family_id, refresh_token, outcome.position)
 
     async def login(self, username: str, password: str) -> Session:
-        """See `api.services.Accounts`. The name is looked up in the log: a login right after the registration works anywhere."""
+        """See `api.services.Accounts`. The name is looked up in the log: a login right after the registration works anywhere.
+        Who is deactivated has no right password, and is told so after the same time.
+        """
         async with self._pool.connection() as connection:
             user_id = await self._find_user(connection, username)
             cursor = await connection.execute(
@@ -256,8 +286,15 @@ class Auth:
         await self._strengthen(user_id, row[0], password)
         async with self._pool.connection() as connection:
             position, user = await self._user(connection, user_id)
+            if not user.is_active:
+                raise InvalidCredentials
             family_id, refresh_token = await self._begin_family(connection, user_id)
         return self._session(user, family_id, refresh_token, position)
+
+    async def find_user(self, username: str) -> UUID | None:
+        """Who has this user name, from the log."""
+        async with self._pool.connection() as connection:
+            return await self._find_user(connection, username)
 
     async def _find_user(self, connection: AsyncConnection[Any], username: str) -> UUID | None:
         claim_id = user_name_id(username)
@@ -275,6 +312,26 @@ class Auth:
         if not isinstance(user, UserState):
             raise Unauthenticated
         return head, user
+
+    async def check_password(self, user_id: UUID, password: str) -> None:
+        """See `api.services.Accounts`."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute("select password_hash from credentials where user_id = %s", [user_id])
+            row = await cursor.fetchone()
+        if not await self._in_thread(self._verify, row[0] if row else self._nobodys_hash, password):
+            raise InvalidCredentials("The password is wrong.")
+
+    async def set_password(self, user_id: UUID, password: str) -> None:
+        """Give a person another password, and end all their logins. For the server's operator."""
+        check_password(password)
+        password_hash = await self._in_thread(self._hasher.hash, password)
+        async with self._pool.connection() as connection:
+            await connection.execute(
+                "insert into credentials (user_id, password_hash) values (%s, %s) on conflict (user_id)"
+                " do update set password_hash = excluded.password_hash, changed_at = clock_timestamp()",
+                [user_id, password_hash],
+            )
+        await self.end_logins(user_id)
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
@@ -344,6 +401,8 @@ class Auth:
                 raise answer
             user_id, family_id, successor = answer
             position, user = await self._user(connection, user_id)
+            if not user.is_active:
+                raise Unauthenticated("The refresh token is not valid: log in again.")
             await self._purge_now_and_then(connection)
         return self._session(user, family_id, successor, position)
 
@@ -406,6 +465,15 @@ class Auth:
             if row is not None:
                 await self._revoke(connection, row[0])
 
+    async def end_logins(self, user_id: UUID) -> None:
+        """See `api.services.Accounts`."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(
+                "update refresh_families set revoked_at = clock_timestamp() where user_id = %s and revoked_at is null",
+                [user_id],
+            )
+            await connection.execute("delete from ws_tickets where user_id = %s", [user_id])
+
     # Tickets
 
     async def create_ticket(self, principal: Principal) -> str:
@@ -431,6 +499,7 @@ class Auth:
             row = await cursor.fetchone()
         if row is None or not row[2]:
             raise Unauthenticated("The ticket is not valid, was used, or is older than it may be.")
+        await self._check_active(row[0])
         return Principal(row[0], row[1])
 
     # What is over

@@ -22,8 +22,9 @@ from psycopg_pool import PoolClosed
 
 from domain import catalog
 from domain.decider import Command, Damaged, Loaded, NewEvent, Outcome, Recorded, Skipped, State
-from domain.errors import Conflict, KeyReused, LastOwner, Refusal, Unavailable
+from domain.errors import Conflict, KeyReused, LastAdmin, LastOwner, Refusal, Unavailable
 from domain.membership import LeaveChannel, RemoveMember, SetMember
+from domain.user import DeactivateUser, SetAdmin
 from sermo import log
 from sermo.appender import Appender
 from sermo.log import Attempt, Kind, Result
@@ -37,8 +38,9 @@ CACHED_STREAMS = 100_000
 T = TypeVar("T")
 logger = structlog.get_logger()
 
-FindOwners = Callable[[UUID, float], Awaitable[Sequence[UUID]]]
-"""The owners of a channel, as good as known at a deadline (of `time.monotonic`); the log verifies who is relied on."""
+FindWitnesses = Callable[[Command, float], Awaitable[Sequence[UUID]]]
+"""The owners of the command's channel, or the server's admins, as good as known at a deadline (of `time.monotonic`); the log
+verifies who is relied on."""
 
 
 class StateCache:
@@ -100,11 +102,13 @@ class _View:
 class Executor:
     """The one way to change anything: implements `domain.decider.Execute`."""
 
-    def __init__(self, appender: Appender, tail: Tail, pool: ReadPool, find_owners: FindOwners | None = None) -> None:
+    def __init__(
+        self, appender: Appender, tail: Tail, pool: ReadPool, find_witnesses: FindWitnesses | None = None
+    ) -> None:
         self._appender = appender
         self._tail = tail
         self._pool = pool
-        self._find_owners = find_owners
+        self._find_witnesses = find_witnesses
         self.cache = StateCache()
         self.commands: Counter[tuple[str, str]] = Counter()
         """By command and outcome: done, repeated, or the code of the refusal."""
@@ -141,10 +145,10 @@ class Executor:
         deadline = time.monotonic() + COMMAND_DEADLINE_S
         try:
             return await self._execute(command, own_id, command_id, command_hash, deadline)
-        except LastOwner:
+        except (LastOwner, LastAdmin):
             for witnessed in await self._with_witnesses(command, deadline):
                 # One that has just lost the role is no witness; another may be.
-                with suppress(LastOwner):
+                with suppress(LastOwner, LastAdmin):
                     return await self._execute(witnessed, own_id, command_id, command_hash, deadline)
             raise
 
@@ -283,14 +287,15 @@ class Executor:
         self.cache.apply(newer)
 
     async def _with_witnesses(self, command: Command, deadline: float) -> Iterator[Command]:
-        """The same command with one after the other of the owners to rely on, where there are any."""
-        if self._find_owners is None or not isinstance(command, LeaveChannel | RemoveMember | SetMember):
-            return iter(())
-        if command.witness_id is not None:
+        """The same command with one after the other of those to rely on, where there are any."""
+        if self._find_witnesses is None or not isinstance(command, _WITNESSED) or command.witness_id is not None:
             return iter(())
         going = command.user_id
         try:
-            owners = await self._find_owners(command.channel_id, deadline)
+            found = await self._find_witnesses(command, deadline)
         except log.CONNECTION_ERRORS as error:
             raise Unavailable(retry_after_ms=1_000) from error
-        return (replace(command, witness_id=owner_id) for owner_id in owners if owner_id != going)
+        return (replace(command, witness_id=user_id) for user_id in found if user_id != going)
+
+
+_WITNESSED = (LeaveChannel, RemoveMember, SetMember, DeactivateUser, SetAdmin)

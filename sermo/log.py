@@ -22,8 +22,9 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain import catalog
-from domain.decider import Damaged, Event, NewEvent, Recorded, Skipped, Unknown
+from domain.decider import Damaged, Event, NewEvent, Recorded, Skipped, State, Unknown
 from domain.ids import membership_id
+from domain.user import UserState
 from projections.columns import Blobs, Chars, Int4s, Int8s, Texts, Uuids
 
 NOTIFY_CHANNEL = "stored_events"
@@ -430,6 +431,35 @@ async def message_channel(connection: AsyncConnection[Any], message_id: UUID) ->
     )
     row = await cursor.fetchone()
     return row[0] if row is not None else None
+
+
+async def deactivations(connection: AsyncConnection[Any]) -> list[Recorded]:
+    """All deactivations and reactivations of people, in order: a range of the index of standing."""
+    cursor = await connection.execute(
+        f"select {_COLUMNS} from stored_events where topic in ('user.deactivated.1', 'user.reactivated.1')"
+        " order by notification_id",
+        binary=True,
+    )
+    return [to_recorded(row) for row in await cursor.fetchall()]
+
+
+async def admins(connection: AsyncConnection[Any]) -> list[UUID]:
+    """The active server admins: who was ever made one, by the index of standing, as their streams have them now."""
+    # The state is looked at for what all of them have, so that a million registrations are not decoded.
+    cursor = await connection.execute(
+        "select distinct originator_id from stored_events where topic in ('user.registered.1', 'user.admin_set.1')"
+        " and position('\"is_admin\":true'::bytea in state) > 0",
+        binary=True,
+    )
+    _, events = await read_streams(connection, [row[0] for row in await cursor.fetchall()])
+    states: dict[UUID, State | None] = {}
+    for recorded in events:
+        states[recorded.stream_id] = catalog.evolve(states.get(recorded.stream_id), recorded.event)
+    return [
+        stream_id
+        for stream_id, state in states.items()
+        if isinstance(state, UserState) and state.is_admin and state.is_active
+    ]
 
 
 async def existing_streams(connection: AsyncConnection[Any], stream_ids: Sequence[UUID]) -> set[UUID]:

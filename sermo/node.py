@@ -15,13 +15,15 @@ from psycopg import AsyncConnection
 
 from api.services import Readiness
 from api.services import Services as ApiServices
-from domain.decider import Recorded, Skipped
+from domain.decider import Command, Recorded, Skipped
+from domain.membership import LeaveChannel, RemoveMember, SetMember
 from projections import memberships
 from projections.group import NotBuilt, ensure_views
 from projections.runner import GroupRunner
 from sermo import log
 from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings
+from sermo.deactivated import Deactivated
 from sermo.execute import Executor
 from sermo.metrics import Metrics
 from sermo.migrate import migrate
@@ -30,6 +32,7 @@ from sermo.reader import SocketReader
 from sermo.settings import Settings
 from sermo.signals import SignalBus
 from sermo.tail import POLL_INTERVAL_S, Tail
+from ws.codes import CloseCode
 from ws.events import Events
 from ws.follower import Services as SocketServices
 from ws.hub import Hub
@@ -59,9 +62,12 @@ class Node:
         self.pool = ReadPool(dsn)
         self.tail = Tail(self.connect, lossless_failover=settings.lossless_failover)
         self.appender = Appender(self.connect, self.tail)
-        self.execute = Executor(self.appender, self.tail, self.pool, self._find_owners)
+        self.execute = Executor(self.appender, self.tail, self.pool, self._find_witnesses)
         self.views = GroupRunner(self.connect, self.read_log, self._wait_for_log)
-        self.auth = Auth(self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s))
+        self.deactivated = Deactivated(self._read_deactivations, self._shut_out)
+        self.auth = Auth(
+            self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s), self.deactivated
+        )
         self.hub = Hub()
         self.tail.listen(self.hub.publish)
         self.tail.wants = self._wanted_feeds
@@ -85,6 +91,9 @@ class Node:
         self.http_refusals: Counter[str] = Counter()
         """Connections that were ended before a request had come whole, by status."""
         self.metrics = Metrics(self)
+        # After the hub, so that who is shut out hears of it first.
+        self.tail.listen(self.deactivated.publish)
+        self.tail.on_reset(self.deactivated.reset)
         self.tail.on_reset(self.hub.forget)
         self.tail.on_reset(lambda: self.sockets.close_all("the log's history changed"))
         self._views_behind_since: float | None = None
@@ -108,6 +117,20 @@ class Node:
 
     async def _wait_for_log(self, after: int) -> None:
         await self.tail.wait_beyond(after, POLL_INTERVAL_S)
+
+    async def _read_deactivations(self) -> Sequence[Recorded]:
+        async with self.pool.connection() as connection:
+            return await log.deactivations(connection)
+
+    def _shut_out(self, user_id: UUID) -> None:
+        self.registry.close_user(user_id, CloseCode.UNAUTHENTICATED, "the account was deactivated")
+
+    async def _find_witnesses(self, command: Command, deadline: float) -> Sequence[UUID]:
+        """Who may stay in the place of one who goes: the owners of a channel, or the server's admins."""
+        if isinstance(command, LeaveChannel | RemoveMember | SetMember):
+            return await self._find_owners(command.channel_id, deadline)
+        async with self.pool.connection(deadline - time.monotonic()) as connection:
+            return await log.admins(connection)
 
     async def _find_owners(self, channel_id: UUID, deadline: float) -> Sequence[UUID]:
         await self.views.wait_for(self.tail.position, min(OWNERS_WAIT_S, deadline - time.monotonic()))
@@ -199,6 +222,7 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
                 await ensure_views(connection)
                 node.views.serves = True
         await node.tail.start()
+        await node.deactivated.complete()
         parts = {
             "tail": node.tail.run(),
             "appender": node.appender.run(),

@@ -166,12 +166,16 @@ class LevelUpdated(ServerFrame, frozen=True, kw_only=True):
 
 
 class UserUpdated(ServerFrame, frozen=True, kw_only=True):
-    """Somebody registered, or changed these of their fields."""
+    """Somebody registered, changed these of their fields, or was deactivated."""
 
     user_id: UUID
     username: str | None = None
     display_name: str | None = None
     status_text: str | None = None
+    is_admin: bool | None = None
+    """Of the whole server. A registration says it only where it is so."""
+    deactivated_at: Time | UnsetType | None = UNSET
+    """Null when the person was reactivated."""
 
 
 EVENT_FRAMES: dict[str, type[ServerFrame]] = {
@@ -336,13 +340,21 @@ def _counted(event: Event, badge: Badge) -> ServerFrame:
 
 
 def _registered(_: Recorded, event: user.UserRegistered) -> ServerFrame:
-    return UserUpdated(user_id=event.user_id, username=event.username, display_name=event.display_name)
+    return UserUpdated(
+        user_id=event.user_id,
+        username=event.username,
+        display_name=event.display_name,
+        is_admin=event.is_admin or None,
+    )
 
 
 _DATA: dict[type[Event], Callable[[Recorded, Any], ServerFrame]] = {
     user.UserRegistered: _registered,
     user.ProfileChanged: lambda _, e: UserUpdated(user_id=e.user_id, display_name=e.display_name),
     user.StatusTextSet: lambda _, e: UserUpdated(user_id=e.user_id, status_text=e.status_text),
+    user.UserDeactivated: lambda _, e: UserUpdated(user_id=e.user_id, deactivated_at=to_json(e.at)),
+    user.UserReactivated: lambda _, e: UserUpdated(user_id=e.user_id, deactivated_at=None),
+    user.AdminSet: lambda _, e: UserUpdated(user_id=e.user_id, is_admin=e.is_admin),
     channel.ChannelCreated: _created,
     channel.ChannelRenamed: lambda _, e: ChannelUpdated(name=e.name, by=e.by),
     channel.TopicChanged: lambda _, e: ChannelUpdated(topic=e.topic, by=e.by),

@@ -21,7 +21,7 @@ from litestar.openapi import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from domain.errors import Invalid, Overloaded, RateLimited, ResyncRequired
+from domain.errors import Invalid, Overloaded, RateLimited, ResyncRequired, Unauthenticated
 from domain.principal import Principal
 from ws import frames, recovery
 from ws.codes import CloseCode
@@ -138,7 +138,10 @@ class Events:
         self._registry.add(stream)
         try:
             self._registry.identify(stream, principal.user_id)
-        except RateLimited:
+            # Whoever was deactivated since the token was looked at is not among those that were closed then.
+            if not self._services.auth.is_active(principal.user_id):
+                raise Unauthenticated
+        except (RateLimited, Unauthenticated):
             self._registry.discard(stream)
             raise
         return Stream(stream)

@@ -115,6 +115,12 @@ class Registry:
         self._members[member] = user_id
         return user
 
+    def close_user(self, user_id: UUID, code: CloseCode, reason: str) -> None:
+        """End all connections of a person."""
+        for member in self:
+            if self._members.get(member) == user_id:
+                member.close(code, reason)
+
     def discard(self, member: Member) -> None:
         """It has gone."""
         for wheel in (self._deadlines, self._heartbeats, self._pings):

@@ -1,4 +1,4 @@
-"""`migrate`, `tail`, `doctor`, `projections` and `user`: on a database of their own."""
+"""`migrate`, `tail`, `doctor`, `projections` and `users`: on a database of their own."""
 
 import json
 import uuid
@@ -14,7 +14,7 @@ from tests.cli.running import ok, sermo, told
 
 def create_user(database: str, username: str, *options: str) -> str:
     """Somebody new; what was said."""
-    arguments = ("user", "create", username, "--password-stdin", *options, "--database-url", database)
+    arguments = ("users", "create", username, "--password-stdin", *options, "--database-url", database)
     return ok(*arguments, text="correct horse\n")
 
 
@@ -66,7 +66,7 @@ def test_user_create_tells_why_not(database: str, username: str, password: str, 
     """A sentence with the code, and exit code 1."""
     create_user(database, "ann")
 
-    arguments = ("user", "create", username, "--password-stdin", "--database-url", database)
+    arguments = ("users", "create", username, "--password-stdin", "--database-url", database)
     assert sentence in told(*arguments, text=f"{password}\n")
 
 

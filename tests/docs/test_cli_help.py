@@ -26,7 +26,8 @@ def _help_texts(command: click.Command, words: tuple[str, ...]) -> str:
     lines = "\n".join(line.rstrip() for line in done.output.strip().splitlines())
     text = f"\n## sermo{''.join(f' {word}' for word in words)}\n\n```text\n{lines}\n```\n"
     if isinstance(command, click.Group):
-        text += "".join(_help_texts(child, (*words, name)) for name, child in sorted(command.commands.items()))
+        shown = [(name, child) for name, child in sorted(command.commands.items()) if not child.hidden]
+        text += "".join(_help_texts(child, (*words, name)) for name, child in shown)
     return text
 
 

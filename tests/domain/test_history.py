@@ -13,7 +13,7 @@ from domain.ids import channel_name_id, direct_id, membership_id
 from domain.membership import MemberJoined
 from domain.message import MessagePosted
 from domain.name_claim import NameState
-from domain.user import ChangeProfile
+from domain.user import ChangeProfile, UserRegistered, UserState
 from tests.support.builders import AT
 from tests.support.cast import (
     ADMIN,
@@ -29,6 +29,7 @@ from tests.support.cast import (
     archive,
     change,
     create,
+    deactivate,
     delete,
     delete_channel,
     direct,
@@ -38,9 +39,11 @@ from tests.support.cast import (
     leave,
     mark,
     post,
+    reactivate,
     register,
     remove,
     revoke,
+    set_admin,
     set_member,
     v7,
 )
@@ -64,6 +67,9 @@ def _create(channel_id: UUID, name: str, by: UUID) -> Command:
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(register, known_people),
     st.builds(lambda u, d, s: ChangeProfile(user_id=u, at=AT, display_name=d, status_text=s), people, names, names),
+    st.builds(deactivate, st.none() | people, people, witnesses),
+    st.builds(reactivate, st.none() | people, people),
+    st.builds(set_admin, st.none() | people, people, is_admin=st.booleans(), witness=witnesses),
     st.builds(_create, channels | people, names, people),
     st.builds(create, st.sampled_from([PUBLIC, PRIVATE]), names, people),
     st.builds(direct, people, people),
@@ -122,6 +128,8 @@ def _check_replay(world: World) -> None:
     states = {}
     inside: set[tuple[UUID, UUID]] = set()
     seqs: dict[UUID, int] = {}
+    users: dict[UUID, object] = {}
+    had_admin = False
     for recorded in world.log:
         assert isinstance(recorded.event, Event)
         states[recorded.stream_id] = catalog.evolve(states.get(recorded.stream_id), recorded.event)
@@ -129,10 +137,17 @@ def _check_replay(world: World) -> None:
             assert recorded.seq == seqs.get(recorded.feed_id, 0) + 1
             seqs[recorded.feed_id] = recorded.seq
         event = recorded.event
-        if isinstance(event, MemberJoined):
+        if recorded.stream_id in users or isinstance(event, UserRegistered):
+            users[recorded.stream_id] = states[recorded.stream_id]
+            has_admin = any(isinstance(user, UserState) and user.is_admin and user.is_active for user in users.values())
+            assert has_admin or not had_admin, "a server keeps an active admin"
+            had_admin = has_admin
+        elif isinstance(event, MemberJoined):
             inside.add((event.channel_id, event.user_id))
         elif type(event).__name__ in ("MemberLeft", "MemberRemoved"):
             inside.discard((event.channel_id, event.user_id))  # type: ignore[attr-defined]
         elif isinstance(event, MessagePosted):
+            author = users[event.author_id]
+            assert isinstance(author, UserState) and author.is_active
             assert (event.channel_id, event.author_id) in inside
     assert states == world.states

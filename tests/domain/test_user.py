@@ -2,11 +2,31 @@
 
 import pytest
 
+from domain.channel_state import Role
 from domain.ids import WORKSPACE_FEED, user_name_id
 from domain.name_claim import NameState
 from domain.user import ChangeProfile, ProfileChanged, RegisterUser, StatusTextSet, UserRegistered
 from tests.support.builders import AT
-from tests.support.cast import NOBODY, OWNER, register, town, v7
+from tests.support.cast import (
+    ADMIN,
+    GUEST,
+    MEMBER,
+    NOBODY,
+    OWNER,
+    ROOT,
+    change,
+    deactivate,
+    direct,
+    join,
+    post,
+    reactivate,
+    register,
+    remove,
+    set_admin,
+    set_member,
+    town,
+    v7,
+)
 from tests.support.spec import World, changed
 
 
@@ -54,3 +74,52 @@ def test_a_profile_changes_only_in_what_is_new() -> None:
     assert world.names(ChangeProfile(user_id=OWNER, at=AT, status_text="")) == ["user.status_text_set"]
     assert world.refusal(ChangeProfile(user_id=OWNER, at=AT, display_name="")) == "invalid"
     assert world.refusal(ChangeProfile(user_id=NOBODY, at=AT, status_text="x")) == "unauthenticated"
+
+
+def test_who_is_deactivated_does_nothing_and_nothing_is_done_to_them() -> None:
+    """Their commands are refused as those of nobody; they are added to no channel and no direct channel is made with them."""
+    world = town()
+    events = world.do(deactivate(ROOT, MEMBER))
+    assert world.feeds(events) == [WORKSPACE_FEED]
+    assert world.do(deactivate(ROOT, MEMBER)) == ()
+    for command in (post(MEMBER, 1), join(MEMBER), ChangeProfile(user_id=MEMBER, at=AT, status_text="x")):
+        assert world.refusal(command) == "unauthenticated"
+    world.given(deactivate(ROOT, GUEST))
+    assert world.refusal(set_member(OWNER, GUEST)) == "forbidden"
+    assert world.refusal(direct(OWNER, GUEST)) == "forbidden"
+    assert world.refusal(set_member(OWNER, MEMBER, Role.ADMIN)) == "forbidden"
+    assert world.refusal(changed(register(GUEST), user_id=v7(9))) == "name_taken"
+    # what is there may be tidied up
+    assert world.names(remove(OWNER, MEMBER)) == ["membership.removed"]
+
+
+def test_who_is_reactivated_is_who_they_were() -> None:
+    """Name, roles and memberships."""
+    world = town().given(deactivate(ROOT, ADMIN), reactivate(ROOT, ADMIN))
+    assert world.do(reactivate(ROOT, ADMIN)) == ()
+    assert world.names(change(ADMIN, topic="back")) == ["channel.topic_changed"]
+
+
+def test_people_are_shut_out_by_server_admins_and_by_themselves() -> None:
+    """Nobody else, and only an admin lets them in again."""
+    world = town()
+    assert world.refusal(deactivate(OWNER, MEMBER)) == "forbidden"
+    assert world.refusal(deactivate(ROOT, NOBODY)) == "not_found"
+    world.given(deactivate(MEMBER, MEMBER))
+    assert world.refusal(reactivate(MEMBER, MEMBER)) == "unauthenticated"
+    assert world.refusal(reactivate(OWNER, MEMBER)) == "forbidden"
+    assert world.refusal(set_admin(OWNER, OWNER)) == "forbidden"
+    world.given(reactivate(ROOT, MEMBER))
+
+
+def test_the_last_active_admin_stays() -> None:
+    """Whoever asks; another one that is deactivated does not count."""
+    world = town()
+    assert world.refusal(deactivate(ROOT, ROOT)) == "last_admin"
+    assert world.refusal(deactivate(None, ROOT)) == "last_admin"
+    assert world.refusal(set_admin(None, ROOT, is_admin=False)) == "last_admin"
+    assert world.refusal(deactivate(ROOT, ROOT, witness=OWNER)) == "last_admin"
+    world.given(set_admin(None, OWNER), deactivate(ROOT, OWNER))
+    assert world.refusal(deactivate(ROOT, ROOT, witness=OWNER)) == "last_admin"
+    world.given(reactivate(None, OWNER))
+    assert world.names(deactivate(ROOT, ROOT, witness=OWNER)) == ["user.deactivated"]

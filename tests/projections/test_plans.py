@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from projections import channels, invitations, memberships, reactions, threads, timeline, unread_counts
+from projections import channels, invitations, memberships, people, reactions, threads, timeline, unread_counts
 from projections.group import ensure_views
 from sermo import log
 
@@ -26,8 +26,8 @@ _AUTHOR = _id("p", f"1 + (n * 17 + n / 500) % {PEOPLE}")
 _ROOT = _id("m", f"1 + n % {CHANNELS} + {CHANNELS} * (n * 31 % 37)")
 _FILL = f"""
     insert into people_v2.people
-        select {_id("p", "n")}, 'p' || n, 'p' || n, 'P' || n, 'p' || n, '', false, now()
-        from generate_series(1, {PEOPLE}) as n;
+        select {_id("p", "n")}, 'p' || n, 'p' || n, 'P' || n, 'p' || n, '', false, now(), null
+        from generate_series(1, 40 * {PEOPLE}) as n;
     insert into channels_v2.channels
         select {_id("c", "n")}, case n % 3 when 0 then 'private' else 'public' end, 'c' || n, 'c' || n, '',
             {_id("p", "1")}, now(), null, null, {PEOPLE // 4}
@@ -85,6 +85,9 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "invitations": lambda c, channel, me, _: invitations.of_channel(c, channel, me, NOW, after=None, limit=50),
     "invitation": lambda c, _, __, ___: invitations.invitation(c, INVITATION),
     "preview": lambda c, _, __, ___: invitations.preview(c, INVITATION, NOW),
+    "user": lambda c, _, me, __: people.user(c, me),
+    "users": lambda c, _, __, ___: people.users(c, "", after=None, limit=50),
+    "users by name": lambda c, _, __, ___: people.users(c, "p17", after=None, limit=50),
     "current_channels": lambda c, channel, me, _: memberships.current_channels(c, [me, channel]),
 }
 
@@ -142,6 +145,7 @@ LARGE = {
     "invitations",
     "reactions",
     "totals",
+    "people",
 }
 
 

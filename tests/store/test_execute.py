@@ -10,7 +10,7 @@ import pytest
 
 from domain.channel import ArchiveChannel
 from domain.channel_state import Role
-from domain.decider import Damaged, Outcome
+from domain.decider import Command, Damaged, Outcome
 from domain.errors import Forbidden, KeyReused, LastOwner, MessageIdTaken, NameTaken, NotAMember, Refusal, Unavailable
 from domain.ids import membership_id
 from domain.membership import JoinChannel, LeaveChannel, MemberRemoved, RemoveMember, SetMember
@@ -162,10 +162,10 @@ async def test_an_owner_who_was_just_demoted_is_no_witness_and_the_next_one_is(d
     """The view still names those whom another node has demoted, before and after the one who is an owner still."""
     owners: list[UUID] = []
 
-    async def find_owners(_channel_id: UUID, _deadline: float) -> Sequence[UUID]:
+    async def find_witnesses(_command: Command, _deadline: float) -> Sequence[UUID]:
         return owners
 
-    async with running_node(database, find_owners=find_owners) as node:
+    async with running_node(database, find_witnesses=find_witnesses) as node:
         chat = await Chat.begin(node.execute)
         owners[:] = [chat.owner_id, *[await add_owner(chat, f"owner{number}") for number in range(4)]]
         for demoted in (owners[1], owners[2], owners[4]):
@@ -190,12 +190,12 @@ async def test_looking_for_a_witness_does_not_begin_the_deadline_anew(
     """One who was found when the time was over is not relied on any more."""
     second: UUID | None = None
 
-    async def find_owners(_channel_id: UUID, deadline: float) -> Sequence[UUID]:
+    async def find_witnesses(_command: Command, deadline: float) -> Sequence[UUID]:
         await await_until(lambda: time.monotonic() >= deadline)
         assert second is not None
         return [second]
 
-    async with running_node(database, find_owners=find_owners) as node:
+    async with running_node(database, find_witnesses=find_witnesses) as node:
         chat = await Chat.begin(node.execute)
         second = await add_owner(chat, "second")
         monkeypatch.setattr("sermo.execute.COMMAND_DEADLINE_S", 1.0)
@@ -215,12 +215,12 @@ async def test_a_channel_keeps_an_owner_whoever_leaves_at_once(database: str) ->
     """Two owners leave at the same moment on two nodes, each with the other as its witness: one stays."""
     owners: list[UUID] = []
 
-    async def find_owners(_channel_id: UUID, _deadline: float) -> Sequence[UUID]:
+    async def find_witnesses(_command: Command, _deadline: float) -> Sequence[UUID]:
         return owners
 
     async with (
-        running_node(database, find_owners=find_owners) as node,
-        running_node(database, find_owners=find_owners) as other,
+        running_node(database, find_witnesses=find_witnesses) as node,
+        running_node(database, find_witnesses=find_witnesses) as other,
     ):
         for number in range(10):
             chat = await Chat.begin(node.execute, f"c{number}")

@@ -11,7 +11,7 @@ from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from domain.message import DeleteMessage, EditMessage, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
-from domain.user import RegisterUser
+from domain.user import DeactivateUser, ReactivateUser, RegisterUser, SetAdmin
 from tests.support.builders import AT
 from tests.support.spec import World
 
@@ -33,6 +33,21 @@ def register(user_id: UUID) -> RegisterUser:
     """The registration of one of the cast."""
     name = NAMES[user_id]
     return RegisterUser(user_id=user_id, username=name, display_name=name.title(), at=AT, is_admin=user_id == ROOT)
+
+
+def deactivate(by: UUID | None, user_id: UUID, witness: UUID | None = None) -> DeactivateUser:
+    """Somebody is shut out."""
+    return DeactivateUser(user_id=user_id, by=by, at=AT, witness_id=witness)
+
+
+def reactivate(by: UUID | None, user_id: UUID) -> ReactivateUser:
+    """Somebody is let in again."""
+    return ReactivateUser(user_id=user_id, by=by, at=AT)
+
+
+def set_admin(by: UUID | None, user_id: UUID, *, is_admin: bool = True, witness: UUID | None = None) -> SetAdmin:
+    """Somebody becomes a server admin, or is one no more."""
+    return SetAdmin(user_id=user_id, is_admin=is_admin, by=by, at=AT, witness_id=witness)
 
 
 def create(channel_id: UUID, name: str = "town", by: UUID = OWNER) -> CreateChannel:

@@ -31,7 +31,7 @@ from domain.membership import (
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
-from domain.user import ChangeProfile, RegisterUser
+from domain.user import ChangeProfile, DeactivateUser, ReactivateUser, RegisterUser, SetAdmin, UserState
 from tests.support.builders import AT
 from tests.support.cast import v7
 from tests.support.spec import World
@@ -132,6 +132,19 @@ class History(World):
         user_id, text = self.rng.choice(self.users), f"Name {self.rng.randrange(99)}"
         field = self.rng.choice(["display_name", "status_text"])
         self.attempt(ChangeProfile(user_id=user_id, at=self.now, **{field: text}))  # type: ignore[arg-type]
+
+    def _standing(self) -> None:
+        """Somebody is shut out, for a short while mostly, or becomes a server admin."""
+        user_id, draw = self.rng.choice(self.users), self.rng.random()
+        state = self.states[user_id]
+        if draw < 0.3:
+            is_admin = not (isinstance(state, UserState) and state.is_admin)
+            self.attempt(SetAdmin(user_id=user_id, is_admin=is_admin, by=None, at=self.now, witness_id=self.users[0]))
+        elif draw < 0.5:
+            self.attempt(DeactivateUser(user_id=user_id, by=None, at=self.now))
+        for user_id in self.users:
+            if self.rng.random() < 0.7:
+                self.attempt(ReactivateUser(user_id=user_id, by=None, at=self.now))
 
     def _channel(self) -> None:
         if len(self.channels) >= 10:
@@ -307,6 +320,7 @@ class History(World):
 _WEIGHTS = {
     "person": 2,
     "profile": 1,
+    "standing": 1,
     "channel": 2,
     "join": 6,
     "leave": 2,

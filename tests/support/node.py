@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from domain.decider import Recorded
 from sermo import log
 from sermo.appender import Appender
-from sermo.execute import Executor, FindOwners
+from sermo.execute import Executor, FindWitnesses
 from sermo.pool import ReadPool
 from sermo.tail import Tail
 from tests.support.wait import await_until
@@ -40,7 +40,7 @@ class Node:
 
 
 @asynccontextmanager
-async def running_node(dsn: str, *, find_owners: FindOwners | None = None) -> AsyncIterator[Node]:
+async def running_node(dsn: str, *, find_witnesses: FindWitnesses | None = None) -> AsyncIterator[Node]:
     """A node that follows the log from its head on."""
 
     async def connect() -> AsyncConnection[Any]:
@@ -50,7 +50,7 @@ async def running_node(dsn: str, *, find_owners: FindOwners | None = None) -> As
     await pool.open()
     tail = Tail(connect)
     appender = Appender(connect, tail)
-    node = Node(dsn, pool, tail, appender, Executor(appender, tail, pool, find_owners))
+    node = Node(dsn, pool, tail, appender, Executor(appender, tail, pool, find_witnesses))
     tail.listen(node.seen.extend)
     await tail.start()
     tasks = [asyncio.create_task(tail.run()), asyncio.create_task(appender.run())]
