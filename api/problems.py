@@ -44,6 +44,7 @@ STATUS: dict[str, tuple[int, str]] = {
     "archived": (409, "Archived"),
     "message_id_taken": (409, "Message id taken"),
     "channel_id_taken": (409, "Channel id taken"),
+    "attachment_id_taken": (409, "Attachment id taken"),
     "name_taken": (409, "Name taken"),
     "last_owner": (409, "Last owner"),
     "limit_reached": (409, "Limit reached"),

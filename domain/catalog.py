@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain import channel, invitation, membership, message, name_claim, reaction, reading, user
+from domain import attachment, channel, invitation, membership, message, name_claim, reaction, reading, user
 from domain.decider import Event, State, Unknown
 
 EVENTS: dict[str, type[Event]] = {
@@ -45,6 +45,9 @@ EVENTS: dict[str, type[Event]] = {
     "reading.thread_followed.1": reading.ThreadFollowed,
     "reading.thread_unfollowed.1": reading.ThreadUnfollowed,
     "reading.level_set.1": reading.LevelSet,
+    "attachment.uploaded.1": attachment.AttachmentUploaded,
+    "attachment.attached.1": attachment.AttachmentAttached,
+    "attachment.collected.1": attachment.AttachmentCollected,
 }
 
 UPCASTERS: dict[str, Callable[[Any], Event]] = {}
@@ -104,6 +107,10 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
         reading.evolve,
     ),
     **dict.fromkeys((reaction.ReactionAdded, reaction.ReactionRemoved), reaction.evolve),
+    **dict.fromkeys(
+        (attachment.AttachmentUploaded, attachment.AttachmentAttached, attachment.AttachmentCollected),
+        attachment.evolve,
+    ),
 }
 
 

@@ -162,6 +162,12 @@ class ChannelIdTaken(Conflict):
     code, text = "channel_id_taken", "This channel_id belongs to another channel."
 
 
+class AttachmentIdTaken(Conflict):
+    """The attachment id belongs to another file, or to anything else."""
+
+    code, text = "attachment_id_taken", "This attachment_id belongs to another file."
+
+
 class NameTaken(Conflict):
     """A user name or a public channel's name is in use."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from domain.access import may_govern, may_take_part, may_write
+from domain.attachment import Attached, AttachmentAttached, check_attachment_ids, take
 from domain.channel_state import Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import Forbidden, InvalidId, MessageIdTaken, NotFound
@@ -34,6 +35,7 @@ class MessagePosted(Event, frozen=True, kw_only=True):
     """A reply that stands on the channel's page too."""
     mentions: tuple[UUID, ...] = ()
     mentions_channel: bool = False
+    attachments: tuple[Attached, ...] = ()
 
 
 class MessageEdited(Event, frozen=True, kw_only=True):
@@ -60,6 +62,7 @@ class MessageState(State, frozen=True, kw_only=True):
     content: str
     parent_id: UUID | None = None
     is_deleted: bool = False
+    has_attachments: bool = False
 
 
 def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
@@ -70,6 +73,7 @@ def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
             author_id=event.author_id,
             content=event.content,
             parent_id=event.parent_id,
+            has_attachments=bool(event.attachments),
         )
     assert state is not None, "a message's first event is its posting"
     if isinstance(event, MessageEdited):
@@ -114,6 +118,8 @@ class PostMessage(Command, frozen=True, kw_only=True):
     at: datetime
     parent_id: UUID | None = None
     also_to_channel: bool = False
+    attachment_ids: tuple[UUID, ...] = ()
+    """Files that the author uploaded for this channel, which no message has."""
     imported: bool = False
     """From another system: its id is version 8 and its content may be longer."""
 
@@ -121,15 +127,18 @@ class PostMessage(Command, frozen=True, kw_only=True):
         if self.message_id.version != (8 if self.imported else 7):
             raise InvalidId(field="message_id")
         check_content(
-            self.content, at_most=IMPORTED_CONTENT_MAX_CHARACTERS if self.imported else CONTENT_MAX_CHARACTERS
+            self.content,
+            at_most=IMPORTED_CONTENT_MAX_CHARACTERS if self.imported else CONTENT_MAX_CHARACTERS,
+            may_be_empty=bool(self.attachment_ids),
         )
+        check_attachment_ids(self.attachment_ids)
 
     def needs(self, known: Loaded) -> Needs:
         facts = _name_claims(self.content)
         if self.parent_id is not None:
             facts = (*facts, self.parent_id)
         mine = membership_id(self.channel_id, self.author_id)
-        return Needs((self.author_id, self.channel_id, mine, self.message_id), facts)
+        return Needs((self.author_id, self.channel_id, mine, self.message_id, *self.attachment_ids), facts)
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         may_write(known, self.channel_id, self.author_id)
@@ -144,8 +153,13 @@ class PostMessage(Command, frozen=True, kw_only=True):
             also_to_channel=self.also_to_channel and root_id is not None,
             mentions=mentions,
             mentions_channel=mentions_channel,
+            attachments=take(known, self.attachment_ids, by=self.author_id, channel_id=self.channel_id),
         )
-        return (NewEvent(self.message_id, posted, self.channel_id),)
+        attached = AttachmentAttached(message_id=self.message_id, at=self.at)
+        return (
+            NewEvent(self.message_id, posted, self.channel_id),
+            *(NewEvent(attachment_id, attached) for attachment_id in self.attachment_ids),
+        )
 
     def _root(self, known: Loaded) -> UUID | None:
         """A reply to a reply joins its root."""
@@ -164,6 +178,8 @@ class PostMessage(Command, frozen=True, kw_only=True):
     def _is_same(self, event: MessagePosted, known: Loaded) -> bool:
         if (event.author_id, event.channel_id, event.content) != (self.author_id, self.channel_id, self.content):
             return False
+        if tuple(attached.attachment_id for attached in event.attachments) != self.attachment_ids:
+            return False
         try:
             root_id = self._root(known)
         except NotFound:
@@ -178,7 +194,7 @@ class EditMessage(Command, frozen=True, kw_only=True):
     at: datetime
 
     def check(self) -> None:
-        check_content(self.content)
+        check_content(self.content, may_be_empty=True)  # that of a message with attachments
 
     def needs(self, known: Loaded) -> Needs:
         return Needs(streams_of(known, self.message_id, self.by), _name_claims(self.content))
@@ -187,6 +203,8 @@ class EditMessage(Command, frozen=True, kw_only=True):
         message = open_message(known, self.message_id, self.by)
         if message.author_id != self.by:
             raise Forbidden("A message is edited by its author only.")
+        if not message.has_attachments:
+            check_content(self.content)
         if message.content == self.content:
             return ()
         mentions, mentions_channel = _resolve(known, self.content)

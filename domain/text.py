@@ -28,13 +28,13 @@ def check_text(text: str, field: str, *, at_most: int, at_least: int = 0) -> Non
         raise Invalid(f"{field} must have {at_least} to {at_most} characters.", field=field)
 
 
-def check_content(content: str, *, at_most: int = CONTENT_MAX_CHARACTERS) -> None:
-    """Raise unless `content` can be a message: something to read, at most `at_most` code points."""
+def check_content(content: str, *, at_most: int = CONTENT_MAX_CHARACTERS, may_be_empty: bool = False) -> None:
+    """Raise unless `content` can be a message: something to read (unless it may be empty), at most `at_most` code points."""
     if len(content) > at_most:
         raise ContentTooLong(f"A message has at most {at_most} characters.", field="content")
     if _UNSTORABLE.search(content):
         raise Invalid("content holds U+0000 or a lone surrogate.", field="content")
-    if not content or content.isspace():
+    if not may_be_empty and (not content or content.isspace()):
         raise ContentEmpty(field="content")
 
 

@@ -21,6 +21,7 @@ FOLLOWING = {
     "name.claimed.1",
     "name.released.1",
     "membership.joined.1",
+    "attachment.attached.1",
     "channel.topic_changed.1",
     "user.status_text_set.1",
 }

@@ -1,10 +1,13 @@
 """The people and places of the domain tests, and short ways to write their commands."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from domain.attachment import UploadAttachment
 from domain.channel import ArchiveChannel, ChangeChannel, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, Role
+from domain.collection import CollectAttachment
 from domain.ids import invitation_id
 from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
@@ -129,6 +132,7 @@ def post(
     parent: int | None = None,
     *,
     also: bool = False,
+    files: Sequence[int] = (),
 ) -> PostMessage:
     """A message; messages have small numbers."""
     return PostMessage(
@@ -139,7 +143,32 @@ def post(
         at=AT,
         parent_id=None if parent is None else m(parent),
         also_to_channel=also,
+        attachment_ids=tuple(map(file_id, files)),
     )
+
+
+def file_id(number: int) -> UUID:
+    """The id of an attachment."""
+    return v7(0x2000 + number)
+
+
+def upload(by: UUID, number: int, channel_id: UUID = PUBLIC, name: str = "a.png") -> UploadAttachment:
+    """A file."""
+    return UploadAttachment(
+        attachment_id=file_id(number),
+        channel_id=channel_id,
+        by=by,
+        name=name,
+        media_type="image/png",
+        size=7,
+        sha256=f"{number:064x}",
+        at=AT,
+    )
+
+
+def collect(number: int, *, uploaded_before: datetime = AT + timedelta(seconds=1)) -> CollectAttachment:
+    """A file is given up, if it is not needed."""
+    return CollectAttachment(attachment_id=file_id(number), uploaded_before=uploaded_before, at=AT)
 
 
 def m(number: int) -> UUID:
