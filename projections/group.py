@@ -9,10 +9,20 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from projections import channels, invitations, memberships, people, reactions, threads, timeline, unread
+from projections import attachments, channels, invitations, memberships, people, reactions, threads, timeline, unread
 from projections.projection import GROUP, View, ensure_checkpoint, hand_over, lock_checkpoint, schema_of, schemas_of
 
-VIEWS: tuple[View, ...] = (people, channels, memberships, invitations, timeline, reactions, threads, unread)
+VIEWS: tuple[View, ...] = (
+    people,
+    channels,
+    memberships,
+    invitations,
+    timeline,
+    reactions,
+    threads,
+    unread,
+    attachments,
+)
 
 SETUP_LOCK = 6016522
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 
+from domain.attachment import Attached
 from domain.decider import Recorded
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from projections.columns import Bools, Int8s, Moments, Texts, Uuids
@@ -30,7 +31,7 @@ def tables(schema: str) -> str:
             author_id uuid not null, content text not null, created_at timestamptz not null,
             edited_at timestamptz, deleted_at timestamptz, parent_id uuid, also_to_channel bool not null,
             mentions text not null default '', mentions_channel bool not null,
-            reply_count int not null default 0, last_reply_at timestamptz
+            attachments text not null default '', reply_count int not null default 0, last_reply_at timestamptz
         ) with (fillfactor = 85); -- room to count replies in place, without touching an index
         -- A page by seq, with its deleted messages.
         create unique index messages_page on {schema}.messages (channel_id, seq)
@@ -53,9 +54,17 @@ def _to_text(ids: Sequence[UUID]) -> str:
     return ",".join(map(str, ids)) if ids else ""
 
 
+def _to_json(attachments: Sequence[Attached]) -> str:
+    """As the event has them; nothing for none, which is most messages."""
+    return msgspec.json.encode(attachments).decode() if attachments else ""
+
+
+_from_json = msgspec.json.Decoder(tuple[Attached, ...]).decode
+
+
 # A posted row is a list in the order of the insert's columns; these are the ones that change within a batch.
-_CONTENT, _EDITED_AT, _DELETED_AT, _MENTIONED, _EVERYBODY = 5, 7, 8, 11, 12
-_KINDS = (Uuids, Uuids, Int8s, Int8s, Uuids, Texts, Moments, Moments, Moments, Uuids, Bools, Texts, Bools)
+_CONTENT, _EDITED_AT, _DELETED_AT, _MENTIONED, _EVERYBODY, _ATTACHED = 5, 7, 8, 11, 12, 13
+_KINDS = (Uuids, Uuids, Int8s, Int8s, Uuids, Texts, Moments, Moments, Moments, Uuids, Bools, Texts, Bools, Texts)
 
 
 def _posted_row(recorded: Recorded, event: MessagePosted) -> list[Any]:
@@ -73,6 +82,7 @@ def _posted_row(recorded: Recorded, event: MessagePosted) -> list[Any]:
         event.also_to_channel,
         _to_text(event.mentions),
         event.mentions_channel,
+        _to_json(event.attachments),
     ]
 
 
@@ -101,6 +111,7 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
             row = posted.get(recorded.stream_id)
             if row is not None:
                 row[_CONTENT], row[_DELETED_AT], row[_MENTIONED], row[_EVERYBODY] = "", event.at, "", False
+                row[_ATTACHED] = ""
     return [
         *_inserts(schema, posted),
         *_edits(schema, edited),
@@ -114,9 +125,9 @@ def _inserts(schema: str, posted: dict[UUID, list[Any]]) -> list[Write]:
         return []
     statement = (
         f"insert into {schema}.messages (message_id, channel_id, seq, position, author_id, content, created_at,"
-        " edited_at, deleted_at, parent_id, also_to_channel, mentions, mentions_channel) select * from unnest("
+        " edited_at, deleted_at, parent_id, also_to_channel, mentions, mentions_channel, attachments) select * from unnest("
         "%b::uuid[], %b::uuid[], %b::int8[], %b::int8[], %b::uuid[], %b::text[], %b::timestamptz[],"
-        " %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::bool[], %b::text[], %b::bool[])"
+        " %b::timestamptz[], %b::timestamptz[], %b::uuid[], %b::bool[], %b::text[], %b::bool[], %b::text[])"
     )
     columns = zip(*posted.values(), strict=True)
     return [(statement, [kind(column) for kind, column in zip(_KINDS, columns, strict=True)])]
@@ -159,8 +170,8 @@ def _deletions(schema: str, deleted: dict[UUID, datetime], posted: Collection[UU
     writes: list[Write] = []
     if older:
         statement = (
-            f"update {schema}.messages m set content = '', deleted_at = u.at, mentions = '', mentions_channel = false"
-            " from unnest(%b::uuid[], %b::timestamptz[]) as u(id, at) where m.message_id = u.id"
+            f"update {schema}.messages m set content = '', deleted_at = u.at, mentions = '', mentions_channel = false,"
+            " attachments = '' from unnest(%b::uuid[], %b::timestamptz[]) as u(id, at) where m.message_id = u.id"
         )
         writes.append((statement, [list(older), list(older.values())]))
     # Every deleted message was counted once, and is deleted once. The newest reply that is left tells the time.
@@ -187,6 +198,7 @@ class MessageRow(msgspec.Struct, frozen=True):
     also_to_channel: bool
     mentions: tuple[UUID, ...]
     mentions_channel: bool
+    attachments: tuple[Attached, ...]
     reply_count: int
     last_reply_at: datetime | None
     reactions: tuple[ReactionRow, ...]
@@ -203,16 +215,17 @@ class Page(msgspec.Struct, frozen=True):
 
 COLUMNS = (
     "t.message_id, t.channel_id, t.seq, t.author_id, t.content, t.created_at, t.edited_at, t.deleted_at, t.parent_id,"
-    " t.also_to_channel, t.mentions, t.mentions_channel, t.reply_count, t.last_reply_at"
+    " t.also_to_channel, t.mentions, t.mentions_channel, t.attachments, t.reply_count, t.last_reply_at"
     f", {COLUMN}"
 )
-_MENTIONS, _REACTIONS = 10, 14
+_MENTIONS, _ATTACHMENTS, _REACTIONS = 10, 12, 15
 
 
 def to_row(columns: Sequence[Any]) -> MessageRow:
     """A row of `COLUMNS`."""
     values = list(columns)
     values[_MENTIONS] = tuple(UUID(text) for text in values[_MENTIONS].split(",")) if values[_MENTIONS] else ()
+    values[_ATTACHMENTS] = _from_json(values[_ATTACHMENTS]) if values[_ATTACHMENTS] else ()
     values[_REACTIONS] = to_reactions(values[_REACTIONS])
     return MessageRow(*values)
 

@@ -243,6 +243,7 @@ class Commands:
                     at=at,
                     parent_id=frame.parent_id,
                     also_to_channel=bool(frame.also_to_channel),
+                    attachment_ids=frame.attachment_ids or (),
                 )
                 return _message_sent(await execute(post), ref)
             case frames.EditMessage(message_id, content):

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from domain import channel, membership, message, reaction, reading, user
+from domain import attachment, channel, membership, message, reaction, reading, user
 from domain.channel_state import ChannelKind, Role
 from domain.decider import Event, Recorded, Unknown
 from domain.ids import WORKSPACE_FEED
@@ -22,6 +22,17 @@ from domain.times import to_json
 from ws.frames import Position, ServerFrame, Time
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Attachment(ServerFrame, frozen=True, kw_only=True):
+    """A file of a message."""
+
+    attachment_id: UUID
+    name: str
+    media_type: str
+    """As the uploader declared it."""
+    size: int
+    """Bytes."""
 
 
 class NewMessage(ServerFrame, frozen=True, kw_only=True):
@@ -36,8 +47,10 @@ class NewMessage(ServerFrame, frozen=True, kw_only=True):
     mentions: tuple[UUID, ...]
     """The people who were mentioned by name."""
     mentions_channel: bool
+    attachments: tuple[Attachment, ...] = ()
+    """Its files: `GET /v1/attachments/` and the id."""
     redacted: bool = False
-    """The message was deleted since: its content is empty, and so are its mentions."""
+    """The message was deleted since: its content is empty, and so are its mentions and attachments."""
 
 
 class NewReply(NewMessage, frozen=True, kw_only=True):
@@ -244,6 +257,8 @@ def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | No
         data = _DATA[type(event)](recorded, event)
         if redacted and isinstance(data, NewMessage | MessageUpdated):
             data = replace(data, content="", mentions=(), mentions_channel=False, redacted=True)
+            if isinstance(data, NewMessage):
+                data = replace(data, attachments=())
     return _encode(
         EventFrame(
             type=_TYPES[type(data)],
@@ -278,6 +293,7 @@ def _posted(recorded: Recorded, event: message.MessagePosted) -> ServerFrame:
             also_to_channel=event.also_to_channel,
             mentions=event.mentions,
             mentions_channel=event.mentions_channel,
+            attachments=_attachments(event.attachments),
         )
     return NewReply(
         message_id=recorded.stream_id,
@@ -287,7 +303,16 @@ def _posted(recorded: Recorded, event: message.MessagePosted) -> ServerFrame:
         also_to_channel=event.also_to_channel,
         mentions=event.mentions,
         mentions_channel=event.mentions_channel,
+        attachments=_attachments(event.attachments),
         parent_id=event.parent_id,
+    )
+
+
+def _attachments(attached: tuple[attachment.Attached, ...]) -> tuple[Attachment, ...]:
+    if not attached:
+        return ()
+    return tuple(
+        Attachment(attachment_id=a.attachment_id, name=a.name, media_type=a.media_type, size=a.size) for a in attached
     )
 
 

@@ -60,11 +60,13 @@ class Message(ClientFrame, frozen=True):
     message_id: UUID
     """Made by the client: a UUID of version 7."""
     content: str
-    """1 to 4,096 characters."""
+    """1 to 4,096 characters; with attachments it may be empty."""
     parent_id: UUID | None = None
     """The message that this one answers; a reply to a reply joins its root."""
     also_to_channel: bool | None = None
     """Show a reply on the channel's page too."""
+    attachment_ids: tuple[UUID, ...] | None = None
+    """At most 10 files that you uploaded for this channel."""
 
 
 class EditMessage(ClientFrame, frozen=True):

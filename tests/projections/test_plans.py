@@ -8,7 +8,17 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from projections import channels, invitations, memberships, people, reactions, threads, timeline, unread_counts
+from projections import (
+    attachments,
+    channels,
+    invitations,
+    memberships,
+    people,
+    reactions,
+    threads,
+    timeline,
+    unread_counts,
+)
 from projections.group import ensure_views
 from sermo import log
 
@@ -44,7 +54,7 @@ _FILL = f"""
     insert into timeline_v2.messages
         select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
             case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
-            n % 8 = 0, '', n % 100 = 1, 0, null
+            n % 8 = 0, '', n % 100 = 1, '', 0, null
         from generate_series(1, {MESSAGES}) as n;
     insert into reactions_v1.reactions
         select {_id("m", "n % 3000")}, 'e' || n % 7, {_id("p", f"1 + (n * 13 + n / 3000) % {PEOPLE}")}, n, now()
@@ -59,6 +69,11 @@ _FILL = f"""
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, feed_id, feed_seq, recorded_at)
         select m.message_id, 1, 'message.posted.1', '{{}}', m.position, m.channel_id, m.seq, now()
         from timeline_v2.messages m;
+    insert into attachments_v1.attachments
+        select {_id("f", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, {_AUTHOR}, 'a.png', 'image/png', n, n / 2, now(),
+            case when n % 20 > 0 then {_id("m", "n")} end,
+            case when n % 20 = 0 then 0 when n % 50 = 1 then 2 when n % 10 = 2 then 3 else 1 end
+        from generate_series(1, {MESSAGES}) as n;
     update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
 """
 
@@ -75,6 +90,9 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "emoji": lambda c, _, __, root: reactions.emoji_on(c, root),
     "who": lambda c, _, me, root: reactions.who(c, root, me, "e1", after=None, limit=50),
     "channel": lambda c, channel, me, _: channels.channel(c, channel, me),
+    "attachment": lambda c, _, me, __: _some_attachment(c, me),
+    "collectable": lambda c, _, __, ___: attachments.collectable(c, datetime.now(UTC), 500),
+    "unneeded": lambda c, _, __, ___: attachments.unneeded(c, [str(n) for n in range(1_000)]),
     "my_channels": lambda c, _, me, __: unread_counts.my_channels(c, me),
     "my_unread": lambda c, _, me, __: unread_counts.my_unread(c, me),
     "badges": lambda c, channel, me, _: unread_counts.badges(c, me, [channel]),
@@ -90,6 +108,13 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "users by name": lambda c, _, __, ___: people.users(c, "p17", after=None, limit=50),
     "current_channels": lambda c, channel, me, _: memberships.current_channels(c, [me, channel]),
 }
+
+
+async def _some_attachment(connection: Any, person: UUID) -> object:
+    """One in a public channel."""
+    cursor = await connection.execute(f"select {_id('f', '3')} where %b::int = 1", [1])
+    (attachment_id,) = await cursor.fetchone()
+    return await attachments.attachment(connection, attachment_id, person)
 
 
 class Explaining:
@@ -136,6 +161,7 @@ class _Cursor:
 
 
 LARGE = {
+    "attachments",
     "messages",
     "memberships",
     "stored_events",

@@ -8,7 +8,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections import channels, memberships, threads, timeline, unread_counts
+from projections import attachments, channels, memberships, threads, timeline, unread_counts
 from projections.timeline import Page
 from tests.support import cast
 from tests.support.filled import views_of
@@ -28,6 +28,7 @@ async def _seen(connection: AsyncConnection[Any], person: UUID, channel_id: UUID
         "members": await memberships.members(connection, channel_id, person, after=None, limit=5) is not None,
         "page": await timeline.page(connection, channel_id, person) is not None,
         "message": await timeline.message(connection, message_id, person) is not None,
+        "attachment": await attachments.attachment(connection, cast.file_id(1), person) is not None,
         "replies": await threads.replies(connection, message_id, person) is not None,
         "my_channels": channel_id in [row.channel.channel_id for row in mine.channels],
         "my_unread": channel_id in [row.channel_id for row in counts.channels],
@@ -41,7 +42,8 @@ ONLY_MEMBERS = ("my_channels", "my_unread", "badges")
 async def test_private_channel_shows_itself_in_no_query_to_others(database: str) -> None:
     """Not to those outside, not to an administrator of the server, not after a removal or a leave; again after a rejoin."""
     world = cast.town().given(
-        cast.post(cast.OWNER, 1, "@gus hello", channel_id=cast.PRIVATE),
+        cast.upload(cast.OWNER, 1, cast.PRIVATE),
+        cast.post(cast.OWNER, 1, "@gus hello", channel_id=cast.PRIVATE, files=[1]),
         cast.post(cast.MEMBER, 2, "a reply", channel_id=cast.PRIVATE, parent=1),
     )
     async with views_of(database, world.log) as connection:
@@ -69,7 +71,11 @@ async def test_direct_channel_is_for_its_people_only(database: str) -> None:
     """Everybody else sees nothing of it."""
     command = cast.direct(cast.GUEST, cast.OTHER)
     channel_id = command.channel_id
-    world = cast.town().given(command, cast.post(cast.GUEST, 1, "psst", channel_id=channel_id))
+    world = cast.town().given(
+        command,
+        cast.upload(cast.GUEST, 1, channel_id),
+        cast.post(cast.GUEST, 1, "psst", channel_id=channel_id, files=[1]),
+    )
     async with views_of(database, world.log) as connection:
         for person in (cast.GUEST, cast.OTHER):
             assert set((await _seen(connection, person, channel_id, cast.m(1))).values()) == {True}
@@ -79,7 +85,7 @@ async def test_direct_channel_is_for_its_people_only(database: str) -> None:
 
 async def test_public_channel_shows_itself_to_everybody_but_counts_for_its_members(database: str) -> None:
     """To read needs no membership; what is unread does. A deleted one is gone for all."""
-    world = cast.town().given(cast.post(cast.OWNER, 1))
+    world = cast.town().given(cast.upload(cast.OWNER, 1), cast.post(cast.OWNER, 1, files=[1]))
     async with views_of(database, world.log) as connection:
         found = await _seen(connection, cast.GUEST, cast.PUBLIC, cast.m(1))
         assert found == {query: query not in ONLY_MEMBERS for query in found}
@@ -89,6 +95,30 @@ async def test_public_channel_shows_itself_to_everybody_but_counts_for_its_membe
         await apply(connection, [world.log[at:]])
         for person in (cast.OWNER, cast.GUEST):
             assert set((await _seen(connection, person, cast.PUBLIC, cast.m(1))).values()) == {False}
+
+
+async def test_a_file_without_a_message_is_its_uploaders_alone(database: str) -> None:
+    """In a public channel too; not once its message is deleted, nor once it was collected."""
+    world = cast.town().given(cast.upload(cast.MEMBER, 1), cast.upload(cast.MEMBER, 2))
+    async with views_of(database, world.log) as connection:
+
+        async def seen_by(number: int) -> set[UUID]:
+            people = (cast.OWNER, cast.MEMBER, cast.GUEST, cast.ROOT, cast.NOBODY)
+            rows = {p: await attachments.attachment(connection, cast.file_id(number), p) for p in people}
+            return {person for person, row in rows.items() if row is not None}
+
+        async def then(*commands: Any) -> None:
+            at = len(world.log)
+            world.given(*commands)
+            await apply(connection, [world.log[at:]])
+
+        assert await seen_by(1) == await seen_by(2) == {cast.MEMBER}
+        await then(cast.collect(2))
+        assert await seen_by(2) == set()
+        await then(cast.post(cast.MEMBER, 1, files=[1]))
+        assert await seen_by(1) == {cast.OWNER, cast.MEMBER, cast.GUEST, cast.ROOT, cast.NOBODY}
+        await then(cast.delete(cast.MEMBER, 1))
+        assert await seen_by(1) == set()
 
 
 async def test_badges_and_intervals_tell_nothing_of_other_peoples_channels(database: str) -> None:

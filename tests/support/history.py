@@ -13,8 +13,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain import catalog
+from domain.attachment import AttachmentUploaded, UploadAttachment
 from domain.channel import ArchiveChannel, ChangeChannel, ChannelCreated, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, ChannelState, Role
+from domain.collection import CollectAttachment
 from domain.decider import Command, Event, Recorded, Unknown
 from domain.errors import Refusal
 from domain.ids import invitation_id, membership_id
@@ -56,6 +58,8 @@ class History(World):
         self.authors: dict[UUID, UUID] = {}
         self.codes: list[tuple[str, UUID, UUID]] = []
         """Of invitations, with their channel and who made them."""
+        self.files: dict[UUID, tuple[UUID, UUID]] = {}
+        """Of each attachment: its channel and who uploaded it."""
         self._ids = 0x1_0000
 
     # What happens
@@ -94,6 +98,8 @@ class History(World):
             case MessagePosted() as e:
                 self.messages[e.channel_id].append(recorded.stream_id)
                 self.authors[recorded.stream_id] = e.author_id
+            case AttachmentUploaded() as e:
+                self.files[recorded.stream_id] = (e.channel_id, e.by)
 
     def new_id(self) -> UUID:
         """A fresh id, version 7."""
@@ -247,8 +253,35 @@ class History(World):
                 at=self.now,
                 parent_id=parent_id,
                 also_to_channel=self.rng.random() < 0.3,
+                attachment_ids=self._waiting_files(channel_id, by),
             )
         )
+
+    def _waiting_files(self, channel_id: UUID, by: UUID) -> tuple[UUID, ...]:
+        """Mostly none; else some of the person's for this channel, perhaps taken or collected already."""
+        mine = [file_id for file_id, place in list(self.files.items())[-25:] if place == (channel_id, by)]
+        return tuple(self.rng.sample(mine, min(len(mine), self.rng.choice([0, 0, 1, 2]))))
+
+    def _upload(self) -> None:
+        if place := self._place():
+            content = self.rng.randrange(5)
+            self.attempt(
+                UploadAttachment(
+                    attachment_id=self.new_id(),
+                    channel_id=place[0],
+                    by=place[1],
+                    name=f"Plän {content}.png",
+                    media_type="image/png",
+                    size=content + 1,
+                    sha256=f"{content:064x}",
+                    at=self.now,
+                )
+            )
+
+    def _collect(self) -> None:
+        if self.files:
+            file_id = self.rng.choice(list(self.files)[-25:])
+            self.attempt(CollectAttachment(attachment_id=file_id, uploaded_before=self.now, at=self.now))
 
     def _message(self) -> UUID | None:
         messages = self.messages[self.rng.choice(self.channels[-12:])]
@@ -334,6 +367,8 @@ _WEIGHTS = {
     "follow": 6,
     "level": 2,
     "react": 24,
+    "upload": 8,
+    "collect": 3,
     "unknown": 3,
 }
 

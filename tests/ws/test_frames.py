@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from domain import catalog
+from domain.attachment import Attached
 from domain.channel import ChannelCreated
 from domain.decider import Event, Recorded, Unknown
 from domain.errors import ContentEmpty, Overloaded
@@ -111,6 +112,18 @@ def test_a_deleted_content_is_empty_and_says_so() -> None:
     data = frame["data"]
     assert (data["content"], data["redacted"]) == ("", True)
     assert (data["mentions"], data["mentions_channel"]) == ([], False)
+
+
+def test_a_message_carries_what_it_says_of_its_files() -> None:
+    """Until it is deleted; without files it has no word of them."""
+    file = Attached(attachment_id=UUID(int=3), name="a.png", media_type="image/png", size=7)
+    for more in ({}, {"parent_id": UUID(int=4)}):
+        event = posted(attachments=(file,), **more)
+        assert frame_of(event, UUID(int=9))["data"]["attachments"] == [
+            {"attachment_id": str(UUID(int=3)), "name": "a.png", "media_type": "image/png", "size": 7}
+        ]
+        assert "attachments" not in frame_of(event, UUID(int=9), redacted=True)["data"]
+        assert "attachments" not in frame_of(posted(**more), UUID(int=9))["data"]
 
 
 def test_a_marker_carries_the_counts_that_it_is_given() -> None:
