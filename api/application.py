@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 
 from api import (
     accounts,
+    attachments,
     channels,
     docs,
     health,
@@ -76,6 +77,8 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             messages.edit_message,
             messages.delete_message,
             messages.page_replies,
+            attachments.upload_attachment,
+            attachments.get_attachment,
             markers.mark_channel_read,
             markers.mark_channel_unread,
             markers.mark_thread_read,

@@ -1,5 +1,6 @@
 """Messages: posted, paged, changed; and replies."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from api.freshness import INTEGER_MAX, MinPosition, Position, done, reading, wri
 from api.paging import LIMIT_DEFAULT, Limit
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
+from domain.attachment import Attached
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage, no_message
@@ -33,6 +35,17 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     """The first 100, in order."""
 
 
+class MessageAttachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a message; `GET /v1/attachments/{attachment_id}` has its content."""
+
+    attachment_id: UUID
+    name: str
+    media_type: str
+    """As the uploader declared it."""
+    size: int
+    """Bytes."""
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A message. A deleted one keeps its place; its content is empty."""
 
@@ -50,6 +63,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     also_to_channel: bool = False
     mentions: list[UUID] = []
     mentions_channel: bool = False
+    attachments: list[MessageAttachment] = []
     reactions: list[Reaction] = []
     """In the order of their first ones that stand."""
     reply_count: int = 0
@@ -80,10 +94,19 @@ class NewMessage(Body, frozen=True):
     content: str
     parent_id: UUID | None = None
     also_to_channel: bool | None = None
+    attachment_ids: list[UUID] | None = None
+    """At most 10 files that I uploaded for this channel, which no message has. With them the content may be empty."""
 
 
 class NewContent(Body, frozen=True):
     content: str
+
+
+def _attachments(attached: Sequence[Attached]) -> list[MessageAttachment]:
+    return [
+        MessageAttachment(attachment_id=a.attachment_id, name=a.name, media_type=a.media_type, size=a.size)
+        for a in attached
+    ]
 
 
 def to_message(row: timeline.MessageRow) -> Message:
@@ -104,6 +127,7 @@ def to_message(row: timeline.MessageRow) -> Message:
         reactions=[
             Reaction(emoji=each.emoji, count=each.count, user_ids=list(each.user_ids)) for each in row.reactions
         ],
+        attachments=_attachments(row.attachments),
         reply_count=row.reply_count,
         last_reply_at=to_time_or_none(row.last_reply_at),
     )
@@ -125,6 +149,7 @@ def _posted(outcome: Outcome) -> ChangedMessage:
         also_to_channel=event.also_to_channel,
         mentions=list(event.mentions),
         mentions_channel=event.mentions_channel,
+        attachments=_attachments(event.attachments),
         position=outcome.position,
     )
 
@@ -161,6 +186,7 @@ async def post_message(
         at=now(),
         parent_id=data.parent_id,
         also_to_channel=bool(data.also_to_channel),
+        attachment_ids=tuple(data.attachment_ids or ()),
     )
     outcome = await request.execute(command)
     message = _posted(outcome)

@@ -71,23 +71,36 @@ class ApiRequest(Request[Principal, None, State]):
         """Who asks."""
         return self.user.user_id
 
-    async def execute(self, command: Command) -> Outcome:
-        """Carry out a command, under the request's `Idempotency-Key` where a POST has one. Raises a `Refusal`."""
+    async def execute(self, command: Command, *, said: object = None) -> Outcome:
+        """Carry out a command, under the request's `Idempotency-Key` where a POST has one. Raises a `Refusal`.
+
+        `said`: what stands for the body of a request whose body is no JSON.
+        """
+        command_id = self.command_id()
+        if command_id is None:
+            return await self.services.execute(command)
+        if said is None:
+            said = msgspec.json.decode(await self.body() or b"{}")
+        return await self.services.execute(command, command_id=command_id, command_hash=self._fingerprint(said))
+
+    def command_id(self) -> UUID | None:
+        """The command's id, of the `Idempotency-Key` where a POST has one. Raises `Invalid`."""
         key = self.headers.get(IDEMPOTENCY_KEY) if self.method == "POST" else None
         if key is None:
-            return await self.services.execute(command)
+            return None
         if not 1 <= len(key) <= KEY_MAX_CHARACTERS or not (key.isascii() and key.isprintable()):
             raise Invalid(f"1 to {KEY_MAX_CHARACTERS} printable ASCII characters are wanted.", field=IDEMPOTENCY_KEY)
-        return await self.services.execute(
-            command, command_id=ids.command_id(self.me, key), command_hash=await self._fingerprint()
-        )
+        return ids.command_id(self.me, key)
 
-    async def _fingerprint(self) -> bytes:
+    def _fingerprint(self, body: object) -> bytes:
         """What must be the same for the same key: method, path, and the body whatever its spacing and order."""
-        body = msgspec.json.decode(await self.body() or b"{}")
         canonical = msgspec.json.encode(body, order="deterministic")
         said = b"\0".join((self.method.encode(), self.scope["path"].encode(), canonical))
         return hashlib.sha256(said).digest()[:16]
+
+
+TAKES_FILE = "takes_file"
+"""In a handler's `opt`: the body is a file, which the handler reads as it comes. `request_max_body_size` is its own too."""
 
 
 def now() -> datetime:
@@ -138,7 +151,7 @@ async def read_strictly(request: Request[Any, Any, Any]) -> None:
         if name in seen:
             raise Invalid(f"{name} is given twice.", field=name)
         seen.add(name)
-    if request.method in ("GET", "HEAD", "OPTIONS"):
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.route_handler.opt.get(TAKES_FILE):
         return
     body = await request.body()
     if not body:

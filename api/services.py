@@ -11,7 +11,8 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from domain.decider import Execute
+from api.blobs import Blobs, Uploads
+from domain.decider import Command, Execute
 from domain.principal import Auth, Principal
 from domain.user import UserState
 from projections.runner import GroupRunner
@@ -94,6 +95,11 @@ class Services:
     """The channel of a message, from the log; None where there is no such message."""
     epoch: Callable[[], str]
     auth: Accounts
+    judge: Callable[[Command, UUID | None], Awaitable[None]]
+    """Raises the refusal that a command would get now, under its id if it has one; what was done is not refused."""
+    uploads: Uploads
+    blobs: Blobs
+    """The content of attachments."""
     ready: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], bytes]
     """What the node counts, in Prometheus' text format."""

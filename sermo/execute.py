@@ -133,6 +133,34 @@ class Executor:
         self._note(command, own_id, "repeated" if outcome.repeated else "done", outcome.position)
         return outcome
 
+    async def judge(self, command: Command, command_id: UUID | None = None) -> None:
+        """Raise the refusal that the command would get now; what was done already is not refused. Appends nothing.
+
+        For commands with something costly before them, as the upload of a file.
+        """
+        command.check()
+        deadline = time.monotonic() + COMMAND_DEADLINE_S
+        for fresh in (False, True):
+            view = await self._load(command, deadline, fresh=fresh)
+            try:
+                command.decide(view.loaded)
+                return
+            except Refusal as refusal:
+                if view.is_fresh and not await self._was_done(command, view, command_id, deadline):
+                    self._note(command, command_id or uuid_utils.compat.uuid4(), refusal.code)
+                    raise
+                if view.is_fresh:
+                    return
+
+    async def _was_done(self, command: Command, view: _View, command_id: UUID | None, deadline: float) -> bool:
+        """Whether this command, or one that began its stream, is in the log; if it was another, that is told later."""
+        if command.creates is not None and getattr(command, command.creates) in view.firsts:
+            return True
+        if command_id is None:
+            return False
+        known = await self._read(lambda connection: log.read_command(connection, command_id=command_id), deadline)
+        return known is not None
+
     def _note(self, command: Command, command_id: UUID, outcome: str, position: int | None = None) -> None:
         name = type(command).__name__
         self.commands[name, outcome] += 1

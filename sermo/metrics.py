@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from sermo import appender, auth
+from sermo import appender, auth, uploads
 
 if TYPE_CHECKING:
     from sermo.node import Node
@@ -33,6 +33,7 @@ class _NodeCollector(Collector):
         yield from self._connections()
         yield from self._commands()
         yield from self._log()
+        yield from self._attachments()
         yield from self._queues()
         yield from self._signals()
 
@@ -96,6 +97,18 @@ class _NodeCollector(Collector):
             views.parked,
         )
 
+    def _attachments(self) -> Iterator[Metric]:
+        node_uploads = self._node.uploads
+        yield _counter(
+            "sermo_attachment_bytes", "Bytes of files that were uploaded whole.", node_uploads.received_bytes
+        )
+        yield _counted(
+            "sermo_attachment_refusals",
+            "Uploads refused for the file or before it was read, by code; for what else: see commands.",
+            "code",
+            node_uploads.refusals,
+        )
+
     def _queues(self) -> Iterator[Metric]:
         node = self._node
         pool = node.pool.get_stats()
@@ -105,6 +118,7 @@ class _NodeCollector(Collector):
             "catch_up": node.sockets.admission.waiting,
             "database": pool.get("requests_waiting", 0),
             "hashing": node.auth.hashing,
+            "uploads": node.uploads.under_way,
             "signals": node.signals.waiting,
         }
         refusals = {
@@ -113,6 +127,7 @@ class _NodeCollector(Collector):
             "connections": node.registry.refused,
             "database": pool.get("requests_errors", 0),
             "hashing": node.auth.refused_hashings,
+            "uploads": node.uploads.refusals["overloaded"],
         }
         length = GaugeMetricFamily("sermo_queue_length", "What waits, by queue.", labels=["queue"])
         for name, count in lengths.items():
@@ -128,6 +143,7 @@ class _NodeCollector(Collector):
         limit.add_metric(["append"], appender.WAITING_MAX)
         limit.add_metric(["hashing"], auth.HASHING_WAITING_MAX)
         limit.add_metric(["database"], node.pool.max_waiting)
+        limit.add_metric(["uploads"], uploads.UPLOADS_MAX)
         yield limit
 
     def _signals(self) -> Iterator[Metric]:

@@ -25,6 +25,7 @@ from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings
 from sermo.deactivated import Deactivated
 from sermo.execute import Executor
+from sermo.files import Files
 from sermo.metrics import Metrics
 from sermo.migrate import migrate
 from sermo.pool import ReadPool
@@ -32,6 +33,7 @@ from sermo.reader import SocketReader
 from sermo.settings import Settings
 from sermo.signals import SignalBus
 from sermo.tail import POLL_INTERVAL_S, Tail
+from sermo.uploads import Uploads
 from ws.codes import CloseCode
 from ws.events import Events
 from ws.follower import Services as SocketServices
@@ -67,6 +69,14 @@ class Node:
         self.deactivated = Deactivated(self._read_deactivations, self._shut_out)
         self.auth = Auth(
             self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s), self.deactivated
+        )
+        self.files = Files(settings.data_dir / "attachments")
+        self.uploads = Uploads(
+            self.files.temporary,
+            self.files,
+            self.connect,
+            max_bytes=settings.attachment_max_bytes,
+            types=settings.attachment_types,
         )
         self.hub = Hub()
         self.tail.listen(self.hub.publish)
@@ -191,6 +201,9 @@ class Node:
             message_channel=self.message_channel,
             epoch=lambda: self.tail.epoch,
             auth=self.auth,
+            judge=self.execute.judge,
+            uploads=self.uploads,
+            blobs=self.files,
             ready=self.ready,
             metrics=self.metrics.render,
         )

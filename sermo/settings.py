@@ -1,6 +1,7 @@
 """Settings: environment and options, read once in the command line, handed on as one frozen struct. No secret has a default."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,8 @@ ENVIRONMENT: dict[str, str] = {
     "SERMO_COMPRESSION": "1 compresses frames over 1 KiB for clients that offer permessage-deflate; default 0.",
     "SERMO_ALLOW_UNSAFE_POSTGRES": "1 starts although fsync or full_page_writes is off. For tests only: a crash loses messages.",
     "SERMO_LOSSLESS_FAILOVER": "1 keeps the epoch although PostgreSQL's history changed: your word that nothing was lost.",
+    "SERMO_ATTACHMENT_MAX_BYTES": "Bytes of the largest file that may be uploaded; default 26214400 (25 MiB).",
+    "SERMO_ATTACHMENT_TYPES": "Media types that may be uploaded, comma separated; image/* is all images. Default: all.",
     "SERMO_LOG_LEVEL": "debug, info, warning or error; default info.",
 }
 """Every environment variable that Sermo reads; docs/settings.md is checked against it."""
@@ -39,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     compression: bool = False
     allow_unsafe_postgres: bool = False
     lossless_failover: bool = False
+    attachment_max_bytes: int = 26_214_400
+    attachment_types: tuple[str, ...] = ()
+    """Patterns; none: all."""
     log_level: str = "info"
 
 
@@ -58,6 +64,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         compression=_flag(environment, "SERMO_COMPRESSION"),
         allow_unsafe_postgres=_flag(environment, "SERMO_ALLOW_UNSAFE_POSTGRES"),
         lossless_failover=_flag(environment, "SERMO_LOSSLESS_FAILOVER"),
+        attachment_max_bytes=_number(
+            environment, "SERMO_ATTACHMENT_MAX_BYTES", 26_214_400, at_most=2**40, unit=" bytes"
+        ),
+        attachment_types=_media_types(environment.get("SERMO_ATTACHMENT_TYPES", "")),
         log_level=level,
     )
 
@@ -81,6 +91,19 @@ def _origins(text: str) -> frozenset[str]:
         return frozenset(part if part == origin.ANY else origin.normal(part) for part in listed)
     except ValueError as error:
         raise SettingsError(f"SERMO_ALLOWED_ORIGINS: {error}.") from error
+
+
+def _media_types(text: str) -> tuple[str, ...]:
+    listed = [part.strip().lower() for part in text.split(",") if part.strip()]
+    for pattern in listed:
+        if not _MEDIA_TYPES.fullmatch(pattern):
+            raise SettingsError(
+                f"SERMO_ATTACHMENT_TYPES takes media types like image/png and image/*, not {pattern!r}."
+            )
+    return tuple(listed)
+
+
+_MEDIA_TYPES = re.compile(r"\*/\*|[a-z0-9!#$&^_.+-]+/(\*|[a-z0-9!#$&^_.+-]+)")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, *, at_most: int, unit: str = "") -> int:

@@ -19,6 +19,7 @@ FIELDS = {
     "also_to_channel",
     "mentions",
     "mentions_channel",
+    "attachments",
     "reactions",
     "reply_count",
     "last_reply_at",
