@@ -91,6 +91,7 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             reactions.list_reactions,
             mine.my_channels,
             mine.my_unread,
+            mine.my_threads,
             *private_route_handlers,
         ],
         guards=[authenticated],

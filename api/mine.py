@@ -1,17 +1,20 @@
 """My channels with what is unread in them: the snapshot from which a socket continues without a hole."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get
+from litestar.params import QueryParameter
 
 from api.channels import Channel, to_channel
 from api.freshness import MinPosition, reading
 from api.messages import Message, to_message
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.requests import ApiRequest
 from domain.channel_state import Role
 from domain.reading import Level
-from projections import unread_counts
+from projections import followed_threads, unread_counts
 
 
 class MyChannel(Channel, frozen=True, kw_only=True):
@@ -39,6 +42,28 @@ class MyChannels(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
 
 
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """A thread that I follow."""
+
+    message: Message
+    """Its root. A deleted one keeps its place; its content is empty."""
+    unread_count: int
+    """Unread replies, at most 100; `unread_capped` says that there are more."""
+    unread_capped: bool
+    mention_count: int
+    read_seq: int
+    """My marker: the later of my own and what the join or the start of following has set."""
+
+
+class Threads(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the threads that I follow, newest activity first."""
+
+    threads: list[Thread]
+    next_cursor: str | None
+    position: int
+    """At which all of this page is true."""
+
+
 class UnreadChannel(msgspec.Struct, frozen=True, kw_only=True):
     """What is unread in one channel."""
 
@@ -49,12 +74,24 @@ class UnreadChannel(msgspec.Struct, frozen=True, kw_only=True):
     mention_count: int
 
 
+class UnreadThreads(msgspec.Struct, frozen=True, kw_only=True):
+    """What is unread in the threads that I follow."""
+
+    thread_count: int
+    """Threads with unread replies, at most 100."""
+    unread_count: int
+    """Their unread replies, at most 100."""
+    unread_capped: bool
+    """There may be more of both."""
+
+
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
     """What is unread in all my channels; each channel counts at most its cap."""
 
     unread_count: int
     mention_count: int
     channels: list[UnreadChannel]
+    threads: UnreadThreads
     position: int
 
 
@@ -106,6 +143,39 @@ async def my_unread(request: ApiRequest, min_position: MinPosition = 0) -> Respo
             unread_count=sum(row.unread_count for row in rows),
             mention_count=sum(row.mention_count for row in rows),
             channels=rows,
+            threads=UnreadThreads(**msgspec.structs.asdict(counts.threads)),
             position=counts.position,
         )
+    )
+
+
+@get("/me/threads", tags=["reading"])
+async def my_threads(
+    request: ApiRequest,
+    *,
+    unread: Annotated[bool, QueryParameter(name="unread", description="Only those with unread replies.")] = False,
+    cursor: Cursor = None,
+    limit: Limit = LIMIT_DEFAULT,
+    min_position: MinPosition = 0,
+) -> Response[Threads]:
+    """The threads that I follow in my channels, newest activity first; on all pages together each of them once."""
+    after = from_cursor(cursor, followed_threads.ThreadsAfter)
+    async with reading(request, min_position) as view:
+        found = await followed_threads.my_threads(
+            view.connection, request.me, after=after, only_unread=unread, limit=limit
+        )
+    view.concerns(*(row.root.channel_id for row in found.threads))
+    next_cursor = to_cursor(found.further) if found.further is not None else None
+    return view.answer(
+        Threads(threads=[_to_thread(row) for row in found.threads], next_cursor=next_cursor, position=found.position)
+    )
+
+
+def _to_thread(row: followed_threads.ThreadRow) -> Thread:
+    return Thread(
+        message=to_message(row.root),
+        unread_count=row.unread_count,
+        unread_capped=row.unread_capped,
+        mention_count=row.mention_count,
+        read_seq=row.read_seq,
     )

@@ -32,6 +32,10 @@ def tables(schema: str) -> str:
             primary key (root_id, user_id)
         );
         create index on {schema}.follows (user_id, channel_id) where is_followed;
+        -- The last reply of each root that has any, deleted or not: where the thread stands among others.
+        create table {schema}.threads (
+            root_id uuid primary key, last_seq bigint not null, last_position bigint not null
+        ) with (fillfactor = 85);
     """
 
 
@@ -46,6 +50,8 @@ class _Folded:
         self.reasons: dict[_Key, tuple[UUID, int]] = {}
         """Channel, and just before the earliest reply that is a reason."""
         self.replies: dict[UUID, tuple[UUID, UUID, int] | None] = {}
+        self.last: dict[UUID, tuple[int, int]] = {}
+        """Of a root, seq and position of the last reply."""
         self.edits: list[tuple[UUID, UUID, int]] = []
         """A message from before the batch, whom it mentions now, and the position."""
         self.chosen: dict[_Key, int] = {}
@@ -61,6 +67,7 @@ class _Folded:
                 None if event.parent_id is None else (event.parent_id, event.channel_id, (recorded.seq or 0) - 1)
             )
             if place is not None:
+                self.last[place[0]] = (recorded.seq or 0, recorded.position)
                 self._follow((event.author_id, *event.mentions), *place)
         elif isinstance(event, MessageEdited) and event.mentions:
             if recorded.stream_id not in self.replies:
@@ -91,11 +98,23 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     for recorded in batch:
         folded.take(recorded)
     return [
+        *_last(schema, folded.last),
         *_follow(schema, folded.reasons),
         *_follow_older(schema, folded),
         *_unfollow(schema, folded.unfollowed),
         *_choose(schema, folded.followed),
     ]
+
+
+def _last(schema: str, last: dict[UUID, tuple[int, int]]) -> list[Write]:
+    if not last:
+        return []
+    statement = (
+        f"insert into {schema}.threads select * from unnest(%b::uuid[], %b::int8[], %b::int8[])"
+        " on conflict (root_id) do update set last_seq = excluded.last_seq, last_position = excluded.last_position"
+    )
+    seqs, positions = zip(*last.values(), strict=True)
+    return [(statement, (Uuids(last), Int8s(seqs), Int8s(positions)))]
 
 
 _EARLIEST = (

@@ -38,7 +38,7 @@ def tables(schema: str) -> str:
             parent_id uuid, on_page bool not null, primary key (message_id, user_id)
         );
         create index mentions_page on {schema}.mentions (user_id, channel_id, seq) where on_page;
-        create index mentions_threads on {schema}.mentions (user_id, parent_id, seq) where parent_id is not null;
+        create index mentions_threads on {schema}.mentions (user_id, channel_id, seq) where parent_id is not null;
     """
 
 

@@ -14,13 +14,18 @@ from psycopg import AsyncConnection
 
 from projections import channels, timeline
 from projections.channels import ChannelRow
+from projections.counting import (
+    CHANNEL_CAP,
+    LIST_CAP,
+    MINE,
+    OWN_MARKER,
+    SCANNED_PER_COUNTED,
+    THREAD_MARKER,
+    count_of_others,
+)
+from projections.followed_threads import UNREAD_THREADS
 from projections.projection import position_of
 from projections.timeline import MessageRow
-
-LIST_CAP = 100
-CHANNEL_CAP = 1_000
-SCANNED_PER_COUNTED = 20
-"""Own messages are passed over; after so many entries a unit of the cap, the count says that there may be more."""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -37,6 +42,23 @@ class Counts(msgspec.Struct, frozen=True):
     """Counts, all true at one position."""
 
     channels: list[Count]
+    position: int
+
+
+class UnreadThreads(msgspec.Struct, frozen=True):
+    """How many of the followed threads have unread replies, and how many these are."""
+
+    thread_count: int
+    unread_count: int
+    unread_capped: bool
+    """There may be more of both."""
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """Everything that is unread, all true at one position."""
+
+    channels: list[Count]
+    threads: UnreadThreads
     position: int
 
 
@@ -59,29 +81,24 @@ class MyChannels(msgspec.Struct, frozen=True):
     position: int
 
 
-_MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
-
-# Messages past the marker by index `messages_unread`, without a look at the table; at most SCANNED entries a channel.
-_UNREAD = """
-    cross join lateral (
-        select least(count(*) filter (where s.author_id <> m.user_id), %(cap)b)::int as unread_count,
-            count(*) filter (where s.author_id <> m.user_id) > %(cap)b or count(*) = %(scanned)b as unread_capped
-        from (
-            select t.author_id from timeline_v2.messages t
-            where t.channel_id = m.channel_id and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.deleted_at is null
-            order by t.seq limit %(scanned)b
-        ) as s
-    ) as u
+# By index `messages_unread`.
+_UNREAD = f"""
+    cross join lateral ({
+    count_of_others("t.channel_id = m.channel_id and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)")
+}) as u
 """
 
-THREAD_MARKER = (
-    "greatest(coalesce(tm.read_seq, 0),"
-    " case when f.started_position >= coalesce(tm.unread_position, 0) then f.from_seq end,"
-    " case when k.threads_position >= coalesce(tm.unread_position, 0) then k.threads_read_seq end)"
-)
-"""Of a followed thread `f`, its own marker `tm` (perhaps none) and the channel's `k`: the latest of what was set since the
-thread was last marked as unread."""
+
+def _marker_of(root: str) -> str:
+    """The marker of a thread that the person follows, else null: two look-ups by key.
+
+    A scalar, so that the planner asks it for the few mentions, and does not look for the mentions of all that is followed.
+    """
+    return (
+        f"(select {THREAD_MARKER} from threads_v2.follows f {OWN_MARKER}"
+        f" where f.root_id = {root} and f.user_id = m.user_id and f.is_followed)"
+    )
+
 
 # Four ranges, each by its index: by name on the page and in followed threads, @channel on the page and in followed threads.
 # What stands on the page and in a followed thread is judged by the thread's marker.
@@ -89,24 +106,21 @@ _MENTIONS = f"""
     cross join lateral (
         select least(count(*), %(cap)b)::int as mention_count from (
             (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
-                and x.on_page and x.seq > k.read_seq and not exists (select from threads_v2.follows f
-                    where f.root_id = x.parent_id and f.user_id = m.user_id and f.is_followed) limit %(cap)b)
+                and x.on_page and x.seq > k.read_seq
+                and (x.parent_id is null or {_marker_of("x.parent_id")} is null) limit %(cap)b)
             union
-            (select x.message_id from threads_v2.follows f
-                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
-                join unread_v2.mentions x on x.user_id = f.user_id and x.parent_id = f.root_id and x.seq > {THREAD_MARKER}
-                where f.user_id = m.user_id and f.channel_id = m.channel_id and f.is_followed limit %(cap)b)
+            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
+                and x.parent_id is not null and x.seq > k.threads_low_seq
+                and x.seq > {_marker_of("x.parent_id")} limit %(cap)b)
             union
             (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
                 and t.deleted_at is null and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.author_id <> m.user_id and not exists (select from threads_v2.follows f
-                    where f.root_id = t.parent_id and f.user_id = m.user_id and f.is_followed) limit %(cap)b)
+                and t.author_id <> m.user_id
+                and (t.parent_id is null or {_marker_of("t.parent_id")} is null) limit %(cap)b)
             union
-            (select t.message_id from timeline_v2.messages t
-                join threads_v2.follows f on f.root_id = t.parent_id and f.user_id = m.user_id and f.is_followed
-                left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id
-                where t.channel_id = m.channel_id and t.mentions_channel and t.deleted_at is null
-                and t.seq > k.threads_low_seq and t.author_id <> m.user_id and t.seq > {THREAD_MARKER} limit %(cap)b)
+            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
+                and t.deleted_at is null and t.seq > k.threads_low_seq and t.author_id <> m.user_id
+                and t.parent_id is not null and t.seq > {_marker_of("t.parent_id")} limit %(cap)b)
         ) as distinct_ones
     ) as n
 """
@@ -116,31 +130,37 @@ _COUNTS_POSITION = position_of(*_COUNTED)
 _MINE_POSITION = position_of("channels_v2", "reactions_v1", *_COUNTED)
 
 
-async def _counts(
-    connection: AsyncConnection[Any], user_id: UUID, cap: int, channel_ids: Sequence[UUID] | None
-) -> Counts:
-    only = "" if channel_ids is None else "and m.channel_id = any(%(channels)b)"
+_CHANNEL_COUNTS = (
+    "select m.channel_id, k.level, u.unread_count, u.unread_capped, n.mention_count"
+    f" from {MINE} {_UNREAD} {_MENTIONS} where m.user_id = %(me)b and m.left_position is null"
+)
+
+
+async def my_unread(connection: AsyncConnection[Any], user_id: UUID) -> Unread:
+    """What is unread in each of the person's channels, and in the threads that they follow there."""
     cursor = await connection.execute(
-        f"select at.position, c.* from (select {_COUNTS_POSITION} as position) as at left join ("
-        f" select m.channel_id, k.level, u.unread_count, u.unread_capped, n.mention_count from {_MINE} {_UNREAD} {_MENTIONS}"
-        f" where m.user_id = %(me)b and m.left_position is null {only}) as c on true",
-        {"me": user_id, "cap": cap, "scanned": cap * SCANNED_PER_COUNTED, "channels": list(channel_ids or ())},
+        f"select coalesce({_COUNTS_POSITION}, 0), h.*, c.* from ({UNREAD_THREADS}) as h"
+        f" left join ({_CHANNEL_COUNTS}) as c on true",
+        {"me": user_id, "cap": LIST_CAP, "scanned": LIST_CAP * SCANNED_PER_COUNTED},
         binary=True,
     )
     rows = await cursor.fetchall()
-    return Counts([Count(*row[1:]) for row in rows if row[1] is not None], rows[0][0] or 0)
-
-
-async def my_unread(connection: AsyncConnection[Any], user_id: UUID) -> Counts:
-    """What is unread in each of the person's channels."""
-    return await _counts(connection, user_id, LIST_CAP, None)
+    threads = UnreadThreads(*rows[0][1:4])
+    return Unread([Count(*row[4:]) for row in rows if row[4] is not None], threads, rows[0][0])
 
 
 async def badges(
     connection: AsyncConnection[Any], user_id: UUID, channel_ids: Sequence[UUID], cap: int = CHANNEL_CAP
 ) -> Counts:
     """What is unread in these of the person's channels, with the cap of a single one."""
-    return await _counts(connection, user_id, cap, channel_ids)
+    cursor = await connection.execute(
+        f"select at.position, c.* from (select coalesce({_COUNTS_POSITION}, 0) as position) as at"
+        f" left join ({_CHANNEL_COUNTS} and m.channel_id = any(%(channels)b)) as c on true",
+        {"me": user_id, "cap": cap, "scanned": cap * SCANNED_PER_COUNTED, "channels": list(channel_ids)},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    return Counts([Count(*row[1:]) for row in rows if row[1] is not None], rows[0][0])
 
 
 async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChannels:
@@ -154,7 +174,7 @@ async def my_channels(connection: AsyncConnection[Any], user_id: UUID) -> MyChan
         # The head of the feed at the checkpoint, from the log's own index.
         f" coalesce((select e.feed_seq from stored_events e where e.feed_id = m.channel_id"
         f" and e.notification_id <= {_MINE_POSITION} order by e.notification_id desc limit 1), 0) as head_seq, {timeline.COLUMNS}"
-        f" from {_MINE} join channels_v2.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
+        f" from {MINE} join channels_v2.channels c on c.channel_id = m.channel_id {_UNREAD} {_MENTIONS}"
         " left join lateral (select t.* from timeline_v2.messages t where t.channel_id = m.channel_id"
         " and (t.parent_id is null or t.also_to_channel) and t.deleted_at is null order by t.seq desc limit 1) as t on true"
         " where m.user_id = %(me)b and m.left_position is null"

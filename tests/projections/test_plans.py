@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from projections import (
     attachments,
     channels,
+    followed_threads,
     invitations,
     memberships,
     people,
@@ -19,6 +20,7 @@ from projections import (
     timeline,
     unread_counts,
 )
+from projections.followed_threads import ThreadsAfter
 from projections.group import ensure_views
 from sermo import log
 
@@ -63,6 +65,8 @@ _FILL = f"""
     insert into threads_v2.follows (root_id, user_id, channel_id, from_seq)
         select distinct on (m.parent_id, m.author_id) m.parent_id, m.author_id, m.channel_id, m.seq - 1
         from timeline_v2.messages m where m.parent_id is not null;
+    insert into threads_v2.threads
+        select m.parent_id, max(m.seq), max(m.position) from timeline_v2.messages m where m.parent_id is not null group by 1;
     insert into unread_v2.mentions
         select m.message_id, {_id("p", f"1 + (m.seq + 1) % {PEOPLE}")}, m.channel_id, m.seq, m.parent_id, true
         from timeline_v2.messages m where m.seq % 3 = 0;
@@ -95,6 +99,10 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "unneeded": lambda c, _, __, ___: attachments.unneeded(c, [str(n) for n in range(1_000)]),
     "my_channels": lambda c, _, me, __: unread_counts.my_channels(c, me),
     "my_unread": lambda c, _, me, __: unread_counts.my_unread(c, me),
+    "my_threads": lambda c, _, me, __: followed_threads.my_threads(c, me, after=None, only_unread=False, limit=50),
+    "my_threads unread": lambda c, _, me, __: followed_threads.my_threads(
+        c, me, after=ThreadsAfter(20_000, 15_000), only_unread=True, limit=50
+    ),
     "badges": lambda c, channel, me, _: unread_counts.badges(c, me, [channel]),
     "intervals": lambda c, _, me, __: memberships.intervals(c, me, 500),
     "members": lambda c, channel, me, _: memberships.members(c, channel, me, after=None, limit=50),
@@ -168,6 +176,7 @@ LARGE = {
     "mentions",
     "markers",
     "follows",
+    "threads",
     "invitations",
     "reactions",
     "totals",

@@ -7,7 +7,7 @@ import pytest
 
 from domain.channel_state import ChannelKind
 from projections import timeline, unread_counts
-from projections.unread_counts import LIST_CAP, SCANNED_PER_COUNTED
+from projections.counting import LIST_CAP, SCANNED_PER_COUNTED
 from tests.support import cast
 from tests.support.filled import views_of
 from tests.support.history import History

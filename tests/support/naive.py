@@ -157,3 +157,32 @@ class Naive:
         left = [m for m in self.messages.values() if m.posted.channel_id == channel_id]
         left = [m for m in left if m.on_page and not m.is_deleted]
         return max(left, key=lambda m: m.seq).message_id if left else None
+
+    def threads_of(self, user_id: UUID) -> list["Thread"]:
+        """What the person follows in their channels, newest activity first; a deleted root without replies is no thread."""
+        found = []
+        for root_id, follower in self.starts:
+            root = self.messages[root_id]
+            if follower != user_id or (root.posted.channel_id, user_id) not in self.members:
+                continue
+            if root.is_deleted and self.replies(root_id)[0] == 0:
+                continue
+            marker = self.thread_marker(user_id, root_id)
+            assert marker is not None
+            replies = [m for m in self.messages.values() if m.posted.parent_id == root_id]
+            unread = [m for m in self._others(root.posted.channel_id, user_id) if m in replies and m.seq > marker]
+            mentions = sum(m.mentions_person(user_id) for m in unread)
+            place = max((m.position for m in replies), default=root.position)
+            found.append(Thread(root_id, place, marker, len(unread), mentions))
+        return sorted(found, key=lambda thread: -thread.place)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """A followed thread, as the log leaves it."""
+
+    root_id: UUID
+    place: int
+    read_seq: int
+    unread_count: int
+    mention_count: int
