@@ -76,7 +76,7 @@ _COUNTS = f"""
     ) as n
 """
 
-_POSITION = position_of("memberships_v2", "threads_v2", "timeline_v2", "unread_v2")
+_POSITION = position_of("memberships_v2", "reactions_v1", "threads_v2", "timeline_v2", "unread_v2")
 
 
 async def my_threads(
@@ -90,11 +90,13 @@ async def my_threads(
     cursor = await connection.execute(
         f"select at.position, x.* from (select coalesce({_POSITION}, 0) as position) as at left join lateral ("
         f" select {timeline.COLUMNS}, u.unread_count, u.unread_capped, n.mention_count, page.marker, page.place"
+        # Sorted first, so that a root is looked at only until the page is full.
         " from (select s.* from ("
         f"  select f.root_id, f.channel_id, {THREAD_MARKER} as marker, {_PLACE} as place"
         f"  from {_THREADS} cross join (select coalesce(%(position)b::int8, at.position) as position) as first"
-        f"  where m.user_id = %(me)b and m.left_position is null {unread}) as s"
-        "  join timeline_v2.messages root on root.message_id = s.root_id"
+        f"  where m.user_id = %(me)b and m.left_position is null {unread} order by place desc offset 0) as s"
+        "  cross join lateral (select r.deleted_at, r.reply_count from timeline_v2.messages r"
+        "  where r.message_id = s.root_id limit 1) as root"
         "  where s.place < %(place)b and (root.deleted_at is null or root.reply_count > 0)"
         "  order by s.place desc limit %(limit)b) as page"
         f" join timeline_v2.messages t on t.message_id = page.root_id {_COUNTS}"
