@@ -1,7 +1,8 @@
-"""The core group: views that answer together, so they share one runner, one transaction a batch and one checkpoint.
+"""The groups of views, and how one begins: the core group, whose views answer together, and others that stand alone.
 
-A program names its views in its versions. `projections.core_group` says which set of them the checkpoint moves; only a
-program that names this very set may apply, and a rebuild by another one hands the checkpoint over to its own.
+A program names its views in its versions. A table of each group (`projections.core_group`) says which set of them its
+checkpoint moves; only a program that names this very set may apply, and a rebuild by another one hands the checkpoint over
+to its own.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 from projections import attachments, channels, invitations, memberships, people, reactions, threads, timeline, unread
-from projections.projection import GROUP, View, ensure_checkpoint, hand_over, lock_checkpoint, schema_of, schemas_of
+from projections.projection import Group, View, ensure_checkpoint, hand_over, lock_checkpoint, schema_of
 
 VIEWS: tuple[View, ...] = (
     people,
@@ -24,6 +25,8 @@ VIEWS: tuple[View, ...] = (
     attachments,
 )
 
+CORE = Group("core", VIEWS, owner_lock=6016523)
+
 SETUP_LOCK = 6016522
 
 
@@ -36,7 +39,7 @@ class Superseded(NotBuilt):
 
 
 async def ensure_views(
-    connection: AsyncConnection[Any], views: Sequence[View] = VIEWS, *, may_lack: Collection[View] = ()
+    connection: AsyncConnection[Any], group: Group = CORE, *, may_lack: Collection[View] = ()
 ) -> int:
     """Make the group where there is none yet, and return its checkpoint. Several nodes may do it at once.
 
@@ -45,35 +48,35 @@ async def ensure_views(
     """
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-        await _ensure_tables(connection)
-        checkpoint = await ensure_checkpoint(connection, GROUP)
-        serving = await serving_schemas(connection)
-        wanted, there = schemas_of(views), await _schemas(connection)
+        await _ensure_tables(connection, group)
+        checkpoint = await ensure_checkpoint(connection, group.name)
+        serving = await serving_schemas(connection, group)
+        wanted, there = group.schemas, await _schemas(connection)
         if checkpoint == 0 and (serving != wanted or not there.issuperset(wanted)):
             # Nothing was applied yet; once the row is locked, nothing is.
-            checkpoint = await lock_checkpoint(connection)
+            checkpoint = await lock_checkpoint(connection, group)
             if checkpoint == 0:
-                await _begin(connection, [view for view in views if schema_of(view) not in there])
+                await _begin(connection, [view for view in group.views if schema_of(view) not in there])
                 if serving != wanted:
-                    await hand_over(connection, wanted)
+                    await hand_over(connection, group)
                 return 0
         # A new view, or a new version of one: empty tables would pass for all there is, and old rows for new ones.
-        unbuilt = [view for view in views if schema_of(view) not in there or schema_of(view) not in serving]
+        unbuilt = [view for view in group.views if schema_of(view) not in there or schema_of(view) not in serving]
         if (serving == wanted and not unbuilt) or (may_lack and all(view in may_lack for view in unbuilt)):
             return checkpoint
-        if (stopped_at := await _stopped_at(connection, wanted)) is not None:
+        if (stopped_at := await _stopped_at(connection, group)) is not None:
             raise Superseded(
                 f"the views moved on at {stopped_at}, by a rebuild with another version of Sermo, to"
-                f" {', '.join(serving)}. Stop this one; to go back, run `sermo projections rebuild core` with it"
+                f" {', '.join(serving)}. Stop this one; to go back, run `sermo projections rebuild {group.name}` with it"
             )
         names = ", ".join(view.name for view in unbuilt) or f"the group without what else is in {', '.join(serving)}"
-        target = unbuilt[0].name if len(unbuilt) == 1 else GROUP
+        target = unbuilt[0].name if len(unbuilt) == 1 else group.name
         raise NotBuilt(f"not built yet: {names}. Run `sermo projections rebuild {target}` with this version of Sermo")
 
 
-async def serving_schemas(connection: AsyncConnection[Any]) -> list[str]:
+async def serving_schemas(connection: AsyncConnection[Any], group: Group) -> list[str]:
     """The schemas that the group's checkpoint moves, sorted."""
-    cursor = await connection.execute("select schemas from projections.core_group where stopped_at is null")
+    cursor = await connection.execute(f"select schemas from {group.sets} where stopped_at is null")
     row = await cursor.fetchone()
     return list(row[0]) if row is not None else []
 
@@ -89,31 +92,31 @@ async def _schemas(connection: AsyncConnection[Any]) -> set[str]:
     return {row[0] for row in await cursor.fetchall()}
 
 
-async def _stopped_at(connection: AsyncConnection[Any], schemas: Sequence[str]) -> int | None:
-    cursor = await connection.execute(
-        "select stopped_at from projections.core_group where schemas = %s", [list(schemas)]
-    )
+async def _stopped_at(connection: AsyncConnection[Any], group: Group) -> int | None:
+    cursor = await connection.execute(f"select stopped_at from {group.sets} where schemas = %s", [group.schemas])
     row = await cursor.fetchone()
     return row[0] if row is not None else None
 
 
-async def _ensure_tables(connection: AsyncConnection[Any]) -> None:
-    cursor = await connection.execute("select to_regclass('projections.core_group') is null")
+async def _ensure_tables(connection: AsyncConnection[Any], group: Group) -> None:
+    cursor = await connection.execute("select to_regclass(%s) is null", [group.sets])
     if await cursor.fetchone() == (True,):
-        await connection.execute(_TABLES, prepare=False)
+        await connection.execute(_tables(group), prepare=False)
 
 
-_TABLES = """
-    create schema if not exists projections;
-    -- Events that a view could not apply, and all later ones of their feeds, in wait for a repair and a rebuild.
-    create table if not exists projections.parked_events (
-        position bigint primary key, feed_id uuid, error text not null, at timestamptz not null default clock_timestamp()
-    );
-    create table if not exists projections.held_feeds (
-        feed_id uuid primary key, since bigint not null, at timestamptz not null default clock_timestamp()
-    );
-    -- The sets of schemas (sorted) that the group's checkpoint moves or moved. One of them goes on; where the others
-    -- stopped, they stand still.
-    create table projections.core_group (schemas text[] primary key, stopped_at bigint);
-    create unique index on projections.core_group ((true)) where stopped_at is null;
-"""
+def _tables(group: Group) -> str:
+    return f"""
+        create schema if not exists projections;
+        -- Events that a view could not apply, and all later ones of their feeds, in wait for a repair and a rebuild.
+        create table if not exists {group.parked} (
+            position bigint primary key, feed_id uuid, error text not null,
+            at timestamptz not null default clock_timestamp()
+        );
+        create table if not exists {group.held} (
+            feed_id uuid primary key, since bigint not null, at timestamptz not null default clock_timestamp()
+        );
+        -- The sets of schemas (sorted) that the group's checkpoint moves or moved. One of them goes on; where the others
+        -- stopped, they stand still.
+        create table {group.sets} (schemas text[] primary key, stopped_at bigint);
+        create unique index on {group.sets} ((true)) where stopped_at is null;
+    """

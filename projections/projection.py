@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+import msgspec
 from psycopg import AsyncConnection
 
 from domain.decider import Damaged, Recorded
 
 Write = tuple[str, Sequence[Any]]
 """A statement and its parameters (`%b`)."""
-
-GROUP = "core"
-"""The checkpoint of the group of views that answer together."""
 
 
 class View(Protocol):
@@ -35,8 +33,45 @@ def schema_of(view: View) -> str:
 
 
 def schemas_of(views: Iterable[View]) -> list[str]:
-    """The schemas of these views, sorted: how `projections.core_group` names a set of them."""
+    """The schemas of these views, sorted: how a group's table of sets names one."""
     return sorted(map(schema_of, views))
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Views that answer together: they share one runner, one transaction a batch, and one checkpoint of the group's name."""
+
+    name: str
+    views: tuple[View, ...]
+    owner_lock: int
+    """Who holds this advisory lock applies the log to them."""
+
+    @property
+    def schemas(self) -> list[str]:
+        """Of its views, sorted."""
+        return schemas_of(self.views)
+
+    @property
+    def sets(self) -> str:
+        """The table of the sets of schemas that its checkpoint moves or moved."""
+        return _sets_of(self.name)
+
+    @property
+    def parked(self) -> str:
+        """The table of events that it could not apply, and of those that wait behind them."""
+        return f"projections.{self._prefix}parked_events"
+
+    @property
+    def held(self) -> str:
+        """The table of the feeds that wait."""
+        return f"projections.{self._prefix}held_feeds"
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self.name == "core" else f"{self.name}_"  # the core group was the only one
+
+
+def _sets_of(group: str) -> str:
+    return f"projections.{group}_group"
 
 
 class Fenced(Exception):
@@ -50,14 +85,14 @@ class Hole(Exception):
 async def apply_batch(
     connection: AsyncConnection[Any],
     views: Sequence[tuple[View, str]],
-    checkpoint: str,
+    checkpoint: Group | str,
     batch: Sequence[Recorded],
     expected: int,
 ) -> None:
     """Apply the events after `expected` to these views in their schemas, and move the checkpoint over all of them.
 
-    The group's checkpoint moves for the views that it belongs to, all of them together, and for no others. One
-    transaction (a savepoint inside one). Raises `Fenced`, `Hole`, or whatever a fold or a statement raises; then nothing
+    A group's checkpoint moves for the views that it belongs to, all of them together, and for no others. One transaction
+    (a savepoint inside one). Raises `Fenced`, `Hole`, or whatever a fold or a statement raises; then nothing
     was written.
     """
     if not batch or any(recorded.position != place for place, recorded in enumerate(batch, expected + 1)):
@@ -68,19 +103,21 @@ async def apply_batch(
     writes = [write for view, schema in views for write in view.fold(schema, batch)]
     # No pipeline: with megabytes of parameters psycopg's stood still, both sides waiting (3.3.9, batches of 5,000).
     async with connection.transaction():
-        if checkpoint == GROUP:
+        if isinstance(checkpoint, Group):
+            move, name = f"{_MOVE} and exists (select from {checkpoint.sets} where {_GOES_ON})", checkpoint.name
             schemas = sorted(schema for _, schema in views)
-            moved = await connection.execute(_MOVE_GROUP, [batch[-1].position, checkpoint, expected, schemas])
+            moved = await connection.execute(move, [batch[-1].position, name, expected, schemas])
         else:
-            moved = await connection.execute(_MOVE, [batch[-1].position, checkpoint, expected])
+            name = checkpoint
+            moved = await connection.execute(_MOVE, [batch[-1].position, name, expected])
         if moved.rowcount != 1:
-            raise Fenced(f"the checkpoint {checkpoint} is not at {expected} any more, or moves other views")
+            raise Fenced(f"the checkpoint {name} is not at {expected} any more, or moves other views")
         for statement, parameters in writes:
             await connection.execute(statement, parameters)
 
 
 _MOVE = "update notification_tracking set notification_id = %b where application_name = %b and notification_id = %b"
-_MOVE_GROUP = f"{_MOVE} and exists (select from projections.core_group where schemas = %b and stopped_at is null)"
+_GOES_ON = "schemas = %b and stopped_at is null"
 
 
 async def prepare_writer(connection: AsyncConnection[Any]) -> None:
@@ -93,33 +130,32 @@ async def prepare_writer(connection: AsyncConnection[Any]) -> None:
         await connection.execute(f"set {setting} = off")
 
 
-async def lock_checkpoint(connection: AsyncConnection[Any]) -> int:
+async def lock_checkpoint(connection: AsyncConnection[Any], group: Group) -> int:
     """The group's checkpoint, which stands until the transaction ends. Raises `Fenced` when it was handed over meanwhile."""
     cursor = await connection.execute(
-        "select notification_id from notification_tracking where application_name = %s for update", [GROUP]
+        "select notification_id from notification_tracking where application_name = %s for update", [group.name]
     )
     row = await cursor.fetchone()
     if row is None:
-        raise Fenced(f"the checkpoint {GROUP} was handed over")
+        raise Fenced(f"the checkpoint {group.name} was handed over")
     return int(row[0])
 
 
-async def hand_over(connection: AsyncConnection[Any], schemas: Sequence[str]) -> None:
-    """Let the group's checkpoint move these schemas from now on (sorted), and no others, in the caller's transaction.
+async def hand_over(connection: AsyncConnection[Any], group: Group) -> None:
+    """Let the group's checkpoint move these views from now on, and no others, in the caller's transaction.
 
     The caller sees to it that they have all that the checkpoint says, while it stands. Whoever moved it before is fenced.
     """
-    position = await lock_checkpoint(connection)
-    await connection.execute("update projections.core_group set stopped_at = %s where stopped_at is null", [position])
+    position = await lock_checkpoint(connection, group)
+    await connection.execute(f"update {group.sets} set stopped_at = %s where stopped_at is null", [position])
     await connection.execute(
-        "insert into projections.core_group (schemas) values (%s)"
-        " on conflict (schemas) do update set stopped_at = null",
-        [list(schemas)],
+        f"insert into {group.sets} (schemas) values (%s) on conflict (schemas) do update set stopped_at = null",
+        [group.schemas],
     )
-    # A former owner may be waiting for the row with its next batch, and has looked at `core_group` before it waited. It
-    # must not find the row that it waits for: a new one takes its place.
-    await connection.execute("delete from notification_tracking where application_name = %s", [GROUP])
-    await connection.execute("insert into notification_tracking values (%s, %s)", [GROUP, position])
+    # A former owner may be waiting for the row with its next batch, and has looked at the sets before it waited. It must
+    # not find the row that it waits for: a new one takes its place.
+    await connection.execute("delete from notification_tracking where application_name = %s", [group.name])
+    await connection.execute("insert into notification_tracking values (%s, %s)", [group.name, position])
 
 
 async def ensure_checkpoint(connection: AsyncConnection[Any], name: str) -> int:
@@ -136,15 +172,15 @@ async def ensure_checkpoint(connection: AsyncConnection[Any], name: str) -> int:
     return int(row[0])
 
 
-def position_of(*schemas: str) -> str:
+def position_of(*schemas: str, group: str = "core") -> str:
     """In a query: the position at which it is true, for the schemas that it reads; null where they never had one together.
 
     A statement sees one snapshot, so rows and checkpoint agree. Where a newer version has taken a schema's place, its rows
     stand still, and so does this: the last set that had all of these schemas says where.
     """
     return (
-        "(select max(coalesce(g.stopped_at, at.notification_id)) from projections.core_group g, notification_tracking at"
-        f" where at.application_name = '{GROUP}' and g.schemas @> '{{{','.join(schemas)}}}')"
+        f"(select max(coalesce(g.stopped_at, at.notification_id)) from {_sets_of(group)} g, notification_tracking at"
+        f" where at.application_name = '{group}' and g.schemas @> '{{{','.join(schemas)}}}')"
     )
 
 

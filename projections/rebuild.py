@@ -17,9 +17,9 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections.group import VIEWS, ensure_views, serving_schemas
+from projections.group import CORE, ensure_views, serving_schemas
 from projections.projection import (
-    GROUP,
+    Group,
     View,
     apply_batch,
     ensure_checkpoint,
@@ -27,8 +27,9 @@ from projections.projection import (
     lock_checkpoint,
     prepare_writer,
     schema_of,
-    schemas_of,
 )
+
+GROUPS: tuple[Group, ...] = (CORE,)
 
 Progress = Callable[[int, int], None]
 """Events applied, and events there are."""
@@ -56,15 +57,16 @@ class ViewStatus(msgspec.Struct, frozen=True):
     """The checkpoint of a generation that is being built."""
 
 
-def views_named(name: str) -> tuple[View, ...]:
-    """The views that a name means. Raises `RebuildError` for one that means none."""
-    if name in ("all", GROUP):
-        return VIEWS
-    found = tuple(view for view in VIEWS if view.name == name)
-    if not found:
-        names = ", ".join(view.name for view in VIEWS)
-        raise RebuildError(f"there is no view {name!r}: choose one of {names}, core or all")
-    return found
+def views_named(name: str, groups: Sequence[Group] = ()) -> tuple[tuple[Group, tuple[View, ...]], ...]:
+    """The views that a name means, by group. Raises `RebuildError` for one that means none."""
+    groups = groups or GROUPS
+    found = tuple(
+        (group, tuple(view for view in group.views if name in ("all", group.name, view.name))) for group in groups
+    )
+    if not any(views for _, views in found):
+        names = [*(view.name for group in groups for view in group.views), *(group.name for group in groups)]
+        raise RebuildError(f"there is no view {name!r}: choose one of {', '.join(dict.fromkeys(names))} or all")
+    return tuple((group, views) for group, views in found if views)
 
 
 async def rebuild(
@@ -72,12 +74,14 @@ async def rebuild(
     read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
     name: str,
     progress: Progress = lambda _done, _total: None,
+    *,
+    groups: Sequence[Group] = (),
 ) -> None:
-    """Build the view, or the group, anew from the log; returns when the new generation serves.
+    """Build the view, or the views of a group, or all, anew from the log; returns when the new generation serves.
 
     Raises `RebuildError`: for an unknown name, for another rebuild under way, or for an event that cannot be applied.
     """
-    views = views_named(name)
+    named = views_named(name, groups)
     async with await connect() as connection:
         await prepare_writer(connection)
         await connection.execute("set statement_timeout = 0")
@@ -85,15 +89,16 @@ async def rebuild(
         row = await cursor.fetchone()
         if not row or not row[0]:
             raise RebuildError("another rebuild is under way: wait for it, or stop it and begin again")
-        await ensure_views(connection, VIEWS, may_lack=views)
-        await _check_nothing_held(connection, views)
-        for view in views:
-            await _prepare(connection, view)
-        await _catch_up(connection, read, views, progress)
-        for view in views:
-            await _analyze(connection, view)
-        await _catch_up(connection, read, views, progress)
-        await _switch(connect, connection, read, views)
+        for group, views in named:
+            await ensure_views(connection, group, may_lack=views)
+            await _check_nothing_held(connection, group, views)
+            for view in views:
+                await _prepare(connection, group, view)
+            await _catch_up(connection, read, group, views, progress)
+            for view in views:
+                await _analyze(connection, view)
+            await _catch_up(connection, read, group, views, progress)
+            await _switch(connect, connection, read, group, views)
 
 
 def _next(view: View) -> str:
@@ -104,11 +109,11 @@ def _old(view: View) -> str:
     return f"{schema_of(view)}_old"
 
 
-def _checkpoint_name(view: View) -> str:
-    return f"{GROUP}:{_next(view)}"
+def _checkpoint_name(group: Group, view: View) -> str:
+    return f"{group.name}:{_next(view)}"
 
 
-async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
+async def _prepare(connection: AsyncConnection[Any], group: Group, view: View) -> None:
     if not await _drop_old(connection, [view]):  # left by a rebuild that was cut off, or whose old tables were in use
         raise RebuildError(f"somebody still reads the tables of {_old(view)}: wait until that has ended")
     async with connection.transaction():
@@ -117,17 +122,17 @@ async def _prepare(connection: AsyncConnection[Any], view: View) -> None:
             await connection.execute(f"create schema {_next(view)}")
             await connection.execute(view.tables(_next(view)), prepare=False)
             await connection.execute(
-                "delete from notification_tracking where application_name = %s", [_checkpoint_name(view)]
+                "delete from notification_tracking where application_name = %s", [_checkpoint_name(group, view)]
             )
-        await ensure_checkpoint(connection, _checkpoint_name(view))
+        await ensure_checkpoint(connection, _checkpoint_name(group, view))
 
 
-async def _check_nothing_held(connection: AsyncConnection[Any], views: Sequence[View]) -> None:
+async def _check_nothing_held(connection: AsyncConnection[Any], group: Group, views: Sequence[View]) -> None:
     """One view built anew would hold what the others still lack."""
-    cursor = await connection.execute("select count(*) from projections.parked_events")
+    cursor = await connection.execute(f"select count(*) from {group.parked}")
     row = await cursor.fetchone()
-    if row and row[0] and len(views) < len(VIEWS):
-        raise RebuildError(f"{row[0]} events are parked: rebuild `core`, so that all views get them together")
+    if row and row[0] and len(views) < len(group.views):
+        raise RebuildError(f"{row[0]} events are parked: rebuild `{group.name}`, so that all views get them together")
 
 
 async def _analyze(connection: AsyncConnection[Any], view: View) -> None:
@@ -148,13 +153,14 @@ async def _position(connection: AsyncConnection[Any], name: str) -> int:
 async def _catch_up(
     connection: AsyncConnection[Any],
     read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    group: Group,
     views: Sequence[View],
     progress: Progress,
 ) -> None:
     """Bring every view to where the group serves and no further, those that are furthest behind first."""
     while True:
-        positions = {view.name: await _position(connection, _checkpoint_name(view)) for view in views}
-        goal = await _position(connection, GROUP)
+        positions = {view.name: await _position(connection, _checkpoint_name(group, view)) for view in views}
+        goal = await _position(connection, group.name)
         behind = min(positions.values())
         progress(behind, goal)
         if behind >= goal:
@@ -162,7 +168,7 @@ async def _catch_up(
         together = [view for view in views if positions[view.name] == behind]
         following = [position for position in positions.values() if position > behind]
         limit = min([BATCH_EVENTS, goal - behind, *(position - behind for position in following)])
-        await _apply(connection, together, await _read(read, behind, limit), behind)
+        await _apply(connection, group, together, await _read(read, behind, limit), behind)
 
 
 async def _read(
@@ -175,12 +181,12 @@ async def _read(
 
 
 async def _apply(
-    connection: AsyncConnection[Any], views: Sequence[View], batch: Sequence[Recorded], expected: int
+    connection: AsyncConnection[Any], group: Group, views: Sequence[View], batch: Sequence[Recorded], expected: int
 ) -> None:
     async with connection.transaction():
         for view in views:
             try:
-                await apply_batch(connection, [(view, _next(view))], _checkpoint_name(view), batch, expected)
+                await apply_batch(connection, [(view, _next(view))], _checkpoint_name(group, view), batch, expected)
             except psycopg.OperationalError:
                 raise
             except Exception as error:
@@ -194,6 +200,7 @@ async def _switch(
     connect: Callable[[], Awaitable[AsyncConnection[Any]]],
     connection: AsyncConnection[Any],
     read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    group: Group,
     views: Sequence[View],
 ) -> None:
     """Give the new generation the old one's name, at an equal checkpoint.
@@ -209,22 +216,22 @@ async def _switch(
         await holding.execute("set idle_in_transaction_session_timeout = 0")
         async with holding.transaction():
             # From here the group's runner waits with its batch.
-            goal = await lock_checkpoint(holding)
-            wanted, serving = schemas_of(VIEWS), await serving_schemas(holding)
+            goal = await lock_checkpoint(holding, group)
+            wanted, serving = group.schemas, await serving_schemas(holding, group)
             if lacking := set(wanted).difference(serving, map(schema_of, views)):
                 raise RebuildError(f"the group does not have {', '.join(sorted(lacking))} any more: begin again")
-            await _check_nothing_held(connection, views)
-            await _finish(connection, read, views, goal)
+            await _check_nothing_held(connection, group, views)
+            await _finish(connection, read, group, views, goal)
             async with connection.transaction():
                 for view in views:
-                    await _rename(connection, view)
-                if len(views) == len(VIEWS):
+                    await _rename(connection, group, view)
+                if len(views) == len(group.views):
                     # Everything was applied anew, so nothing is held any more.
-                    await connection.execute("delete from projections.parked_events")
-                    await connection.execute("delete from projections.held_feeds")
+                    await connection.execute(f"delete from {group.parked}")
+                    await connection.execute(f"delete from {group.held}")
             all_gone = await _drop_old(connection, views)
             if serving != wanted:
-                await hand_over(holding, wanted)
+                await hand_over(holding, group)
     for _ in range(DROP_TRIES):
         if all_gone:
             return
@@ -232,12 +239,14 @@ async def _switch(
     # Somebody reads the old tables for long, as a backup does: the next rebuild drops them.
 
 
-async def _rename(connection: AsyncConnection[Any], view: View) -> None:
+async def _rename(connection: AsyncConnection[Any], group: Group, view: View) -> None:
     cursor = await connection.execute("select from pg_namespace where nspname = %s", [schema_of(view)])
     if await cursor.fetchone() is not None:
         await connection.execute(f"alter schema {schema_of(view)} rename to {_old(view)}", prepare=False)
     await connection.execute(f"alter schema {_next(view)} rename to {schema_of(view)}", prepare=False)
-    await connection.execute("delete from notification_tracking where application_name = %s", [_checkpoint_name(view)])
+    await connection.execute(
+        "delete from notification_tracking where application_name = %s", [_checkpoint_name(group, view)]
+    )
 
 
 async def _drop_old(connection: AsyncConnection[Any], views: Sequence[View]) -> bool:
@@ -258,40 +267,44 @@ async def _drop_old(connection: AsyncConnection[Any], views: Sequence[View]) -> 
 async def _finish(
     connection: AsyncConnection[Any],
     read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    group: Group,
     views: Sequence[View],
     goal: int,
 ) -> None:
-    position = await _position(connection, _checkpoint_name(views[0]))
+    position = await _position(connection, _checkpoint_name(group, views[0]))
     while position < goal:
         batch = await _read(read, position, min(BATCH_EVENTS, goal - position))
-        await _apply(connection, views, batch, position)
+        await _apply(connection, group, views, batch, position)
         position = batch[-1].position
-    positions = {await _position(connection, _checkpoint_name(view)) for view in views}
+    positions = {await _position(connection, _checkpoint_name(group, view)) for view in views}
     if positions != {goal}:
         raise RebuildError(f"the new generation is at {sorted(positions)}, the group at {goal}")
 
 
-async def status(connection: AsyncConnection[Any]) -> list[ViewStatus]:
+async def status(connection: AsyncConnection[Any], groups: Sequence[Group] = ()) -> list[ViewStatus]:
     """How far each view is."""
-    cursor = await connection.execute(
-        "select application_name, notification_id from notification_tracking"
-        " union all select 'head', coalesce(max(notification_id), 0) from stored_events"
-        " union all select 'parked', count(*) from projections.parked_events"
-    )
-    known = dict(await cursor.fetchall())
-    checkpoint, head = known.get(GROUP, 0), known["head"]
-    return [
-        ViewStatus(
-            view.name,
-            view.version,
-            checkpoint,
-            head,
-            head - checkpoint,
-            known["parked"],
-            known.get(_checkpoint_name(view)),
+    found = []
+    for group in groups or GROUPS:
+        cursor = await connection.execute(
+            "select application_name, notification_id from notification_tracking"
+            " union all select 'head', coalesce(max(notification_id), 0) from stored_events"
+            f" union all select 'parked', count(*) from {group.parked}"
         )
-        for view in VIEWS
-    ]
+        known = dict(await cursor.fetchall())
+        checkpoint, head = known.get(group.name, 0), known["head"]
+        found += [
+            ViewStatus(
+                view.name,
+                view.version,
+                checkpoint,
+                head,
+                head - checkpoint,
+                known["parked"],
+                known.get(_checkpoint_name(group, view)),
+            )
+            for view in group.views
+        ]
+    return found
 
 
 __all__ = ["RebuildError", "ViewStatus", "ensure_views", "rebuild", "status", "views_named"]

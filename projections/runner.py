@@ -1,6 +1,6 @@
-"""The runner of the core group: applies the log to the views, batch by batch, and knows how far they are.
+"""The runner of a group of views: applies the log to them, batch by batch, and knows how far they are.
 
-One owner a database, by a session lock that only saves work; the checkpoint's compare-and-set is what makes two owners
+One owner a database and group, by a session lock that only saves work; the checkpoint's compare-and-set is what makes two owners
 harmless. The others follow the checkpoint while somebody waits for it.
 
 An event that cannot be applied is tried again, found by halving its batch, parked with its error, and with it every later
@@ -24,18 +24,8 @@ from psycopg import AsyncConnection
 from domain.channel import ChannelDeleted
 from domain.decider import Recorded, Unknown
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChanged
-from projections.group import VIEWS, NotBuilt, Superseded, ensure_views
-from projections.projection import (
-    GROUP,
-    Fenced,
-    Hole,
-    View,
-    apply_batch,
-    lock_checkpoint,
-    prepare_writer,
-    schema_of,
-    schemas_of,
-)
+from projections.group import CORE, NotBuilt, Superseded, ensure_views
+from projections.projection import Fenced, Group, Hole, apply_batch, lock_checkpoint, prepare_writer, schema_of
 
 logger = structlog.get_logger()
 
@@ -44,7 +34,6 @@ Read = Callable[[int, int], Awaitable[Sequence[Recorded]]]
 """The events after a position, at most so many, in order."""
 
 BATCH_EVENTS = 2_000
-OWNER_LOCK = 6016523
 FOLLOW_INTERVAL_S = 0.005
 """How often the checkpoint of another owner is looked at while somebody waits."""
 GATHER_S = 0.02
@@ -66,12 +55,14 @@ class GroupRunner:
         read: Read,
         wait: Callable[[int], Awaitable[object]],
         *,
-        views: Sequence[View] = VIEWS,
+        group: Group = CORE,
     ) -> None:
         self._connect = connect
         self._read = read
         self._wait = wait
-        self._views = [(view, schema_of(view)) for view in views]
+        self._group = group
+        self._views = [(view, schema_of(view)) for view in group.views]
+        self._log = logger.bind(group=group.name)
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._has_waiters = asyncio.Event()
         self._held: frozenset[UUID] = frozenset()
@@ -124,34 +115,34 @@ class GroupRunner:
                 connection = await self._connect()
                 async with connection:
                     await prepare_writer(connection)
-                    await ensure_views(connection, [view for view, _ in self._views])
+                    await ensure_views(connection, self._group)
                     told = ""
                     await self._own(connection)
             except NotBuilt as error:
                 self.serves = False
                 if str(error) != told:  # else the same every second, for as long as a deploy takes
                     told = str(error)
-                    logger.warning(
+                    self._log.warning(
                         "views.superseded" if isinstance(error, Superseded) else "views.not_built", error=told
                     )
             except Fenced as error:
-                logger.warning("views.fenced", error=str(error))
+                self._log.warning("views.fenced", error=str(error))
             except (
                 psycopg.OperationalError,
                 psycopg.InterfaceError,
                 psycopg.errors.ReadOnlySqlTransaction,
                 OSError,
             ) as error:
-                logger.warning("views.connection_lost", error=str(error).strip(), position=self.position)
+                self._log.warning("views.connection_lost", error=str(error).strip(), position=self.position)
             except Exception:
-                logger.exception("views.failed", position=self.position)
+                self._log.exception("views.failed", position=self.position)
             finally:
                 self.is_owner = False
             delay_s = 0.05 if time.monotonic() - began > 5 else min(delay_s * 2, 1.0)
             await asyncio.sleep(delay_s)
 
     async def _own(self, connection: AsyncConnection[Any]) -> None:
-        while not await _try_lock(connection):
+        while not await _try_lock(connection, self._group.owner_lock):
             await self._follow(connection, OWNERSHIP_INTERVAL_S)
         position = await self._look(connection)
         self.is_owner = True
@@ -212,8 +203,15 @@ class GroupRunner:
 
         Raises `Fenced` where the group makes other views now.
         """
+        group = self._group
         cursor = await connection.execute(
-            _LOOK, [schemas_of(view for view, _ in self._views), PARKED_COUNTED_MAX, held_limit, GROUP]
+            # The checkpoint's row by key; the others have a row or none, but for what is parked.
+            "select t.notification_id,"
+            f" exists (select from {group.sets} where schemas = %b and stopped_at is null),"
+            f" (select count(*) from (select from {group.parked} limit %b) as p),"
+            f" array(select h.feed_id from {group.held} h limit %b)"
+            " from notification_tracking t where t.application_name = %b",
+            [group.schemas, PARKED_COUNTED_MAX, held_limit, group.name],
         )
         row = await cursor.fetchone()
         position, serves, parked, held = row if row is not None else (0, False, 0, [])
@@ -254,36 +252,48 @@ class GroupRunner:
 
     async def _apply_once(self, connection: AsyncConnection[Any], batch: Sequence[Recorded], expected: int) -> None:
         if not self.parked:
-            await apply_batch(connection, self._views, GROUP, batch, expected)
+            await apply_batch(connection, self._views, self._group, batch, expected)
             return
         async with connection.transaction():
             # A rebuild of the group releases what is held, and has the checkpoint's row while it does so.
-            await lock_checkpoint(connection)
+            await lock_checkpoint(connection, self._group)
             await self._look(connection)
             held = [r for r in batch if r.feed_id in self._held and not isinstance(r.event, _NEVER_HELD)]
-            await _insert_parked(connection, held, "its feed is held")
+            await self._insert_parked(connection, held, "its feed is held")
             # They pass as unknown, so that the checkpoint moves over them.
             hidden = {recorded.position for recorded in held}
             passing = [_hidden(recorded) if recorded.position in hidden else recorded for recorded in batch]
-            await apply_batch(connection, self._views, GROUP, passing, expected)
+            await apply_batch(connection, self._views, self._group, passing, expected)
         self.parked = min(self.parked + len(held), PARKED_COUNTED_MAX)
 
     async def _park(
         self, connection: AsyncConnection[Any], recorded: Recorded, expected: int, error: Exception
     ) -> None:
         reason = f"{type(error).__name__}: {error}"
-        logger.critical("views.parked", position=recorded.position, feed_id=str(recorded.feed_id), error=reason)
+        self._log.critical("views.parked", position=recorded.position, feed_id=str(recorded.feed_id), error=reason)
         async with connection.transaction():
-            await _insert_parked(connection, [recorded], reason)
+            await self._insert_parked(connection, [recorded], reason)
             if recorded.feed_id is not None:
                 await connection.execute(
-                    "insert into projections.held_feeds (feed_id, since) values (%s, %s) on conflict do nothing",
+                    f"insert into {self._group.held} (feed_id, since) values (%s, %s) on conflict do nothing",
                     [recorded.feed_id, recorded.position],
                 )
-            await apply_batch(connection, self._views, GROUP, [_hidden(recorded)], expected)
+            await apply_batch(connection, self._views, self._group, [_hidden(recorded)], expected)
         if recorded.feed_id is not None:
             self._held |= {recorded.feed_id}
         self.parked = min(self.parked + 1, PARKED_COUNTED_MAX)
+
+    async def _insert_parked(self, connection: AsyncConnection[Any], events: Sequence[Recorded], error: str) -> None:
+        if events:
+            await connection.execute(
+                f"insert into {self._group.parked} (position, feed_id, error)"
+                " select u.*, %b::text from unnest(%b::int8[], %b::uuid[]) as u",
+                [
+                    error[:1_000].replace("\0", ""),
+                    [recorded.position for recorded in events],
+                    [recorded.feed_id for recorded in events],
+                ],
+            )
 
 
 # Rights are read from the views up to their checkpoint, and from the log only after it. What the views make of these needs
@@ -315,29 +325,7 @@ def _hidden(recorded: Recorded) -> Recorded:
     )
 
 
-async def _insert_parked(connection: AsyncConnection[Any], events: Sequence[Recorded], error: str) -> None:
-    if events:
-        await connection.execute(
-            "insert into projections.parked_events (position, feed_id, error)"
-            " select u.*, %b::text from unnest(%b::int8[], %b::uuid[]) as u",
-            [
-                error[:1_000].replace("\0", ""),
-                [recorded.position for recorded in events],
-                [recorded.feed_id for recorded in events],
-            ],
-        )
-
-
-async def _try_lock(connection: AsyncConnection[Any]) -> bool:
-    cursor = await connection.execute("select pg_try_advisory_lock(%s)", [OWNER_LOCK])
+async def _try_lock(connection: AsyncConnection[Any], lock: int) -> bool:
+    cursor = await connection.execute("select pg_try_advisory_lock(%s)", [lock])
     row = await cursor.fetchone()
     return bool(row and row[0])
-
-
-# The checkpoint's row by key; the others have a row or none, but for what is parked.
-_LOOK = """
-    select t.notification_id, exists (select from projections.core_group where schemas = %b and stopped_at is null),
-        (select count(*) from (select from projections.parked_events limit %b) as p),
-        array(select h.feed_id from projections.held_feeds h limit %b)
-    from notification_tracking t where t.application_name = %b
-"""

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from domain.decider import Recorded, Unknown
-from projections.group import VIEWS, ensure_views
-from projections.projection import GROUP, Fenced, Hole, View, Write, apply_batch, ensure_checkpoint, schema_of
+from projections.group import CORE, VIEWS, ensure_views
+from projections.projection import Fenced, Hole, View, Write, apply_batch, ensure_checkpoint, schema_of
 from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.history import History, store
@@ -77,7 +77,7 @@ async def test_a_batch_that_does_not_follow_on_the_checkpoint_is_refused(databas
         repeated = [events[0], events[2], events[2], *events[3:]]
         for batch in (events[1:], [*events[:5], *events[6:]], [], swapped, repeated):
             with pytest.raises(Hole):
-                await apply_batch(connection, SCHEMAS, GROUP, batch, 0)
+                await apply_batch(connection, SCHEMAS, CORE, batch, 0)
         assert await checkpoint(connection) == 0
 
 
@@ -123,7 +123,7 @@ async def test_of_two_owners_one_writes_and_the_other_is_fenced(database: str) -
         await ensure_views(one)
         for batch in batches(events, seed=4):
             outcomes = await asyncio.gather(
-                *(apply_batch(c, SCHEMAS, GROUP, batch, batch[0].position - 1) for c in (one, other)),
+                *(apply_batch(c, SCHEMAS, CORE, batch, batch[0].position - 1) for c in (one, other)),
                 return_exceptions=True,
             )
             assert sorted(map(repr, map(type, outcomes))) == sorted(map(repr, (type(None), Fenced)))

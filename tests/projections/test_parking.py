@@ -12,14 +12,14 @@ from domain.message import MessagePosted
 from projections import memberships, timeline, unread_counts
 from projections import rebuild as rebuilding
 from projections.group import VIEWS
-from projections.projection import View, Write
+from projections.projection import Group, View, Write
 from projections.rebuild import RebuildError
 from sermo import log
 from tests.support import cast
 from tests.support.equality import rebuild, view_rows
 from tests.support.history import History, store
 from tests.support.spec import World
-from tests.support.views import Group, running_group
+from tests.support.views import Running, core_of, running_group
 from tests.support.wait import await_until
 
 
@@ -45,8 +45,8 @@ class Choking:
         return timeline.fold(schema, batch)
 
 
-def _with(choking: Choking) -> Sequence[View]:
-    return [choking if view.name == "timeline" else view for view in VIEWS]
+def _with(choking: View) -> Group:
+    return core_of([choking if view.name == "timeline" else view for view in VIEWS])
 
 
 def _poisoned() -> World:
@@ -194,7 +194,7 @@ async def test_a_killed_connection_is_made_again(database: str) -> None:
 
 async def test_a_wait_ends_at_its_time_and_costs_nothing_where_the_views_are_there(database: str) -> None:
     """`wait_for` tells whether the position was reached."""
-    group = Group(database)
+    group = Running(database)
     assert await group.runner.wait_for(0, 0)
     assert not await group.runner.wait_for(1, 0)
     assert not await group.runner.wait_for(1, 0.01)

@@ -222,15 +222,15 @@ async def test_a_new_version_of_a_view_is_refused_until_it_is_built(database: st
     """Empty tables would pass for all there is; the rebuild makes them, and then the group runs."""
     history = History(46).run(300)
     events = history.log
-    views = newer("people")
+    group = newer("people")
     async with await log.connect(database) as connection:
         await store(connection, events)
         await apply(connection, [events])
         with pytest.raises(NotBuilt, match="not built yet: people"):
-            await ensure_views(connection, views)
-        with program(views):
+            await ensure_views(connection, group)
+        with program(group):
             await rebuild(database, "people")
-        assert await ensure_views(connection, views) == len(events)
+        assert await ensure_views(connection, group) == len(events)
         cursor = await connection.execute(
             "select (select count(*) from people_v2.people), count(*) from people_v2.people"
         )

@@ -11,7 +11,7 @@ from domain.decider import Recorded
 from projections.runner import GATHER_S, GroupRunner
 from sermo import log
 from tests.support.history import History, store
-from tests.support.views import Group
+from tests.support.views import Running
 from tests.support.wait import await_until
 
 
@@ -39,7 +39,7 @@ async def test_a_runner_that_is_cancelled_in_its_first_read_ends(database: str) 
 
 async def test_a_first_read_that_fails_is_told_as_what_it_is_and_tried_again(database: str) -> None:
     """A database that is away just then is a lost connection, not a fault of the program."""
-    group = Group(database)
+    group = Running(database)
     failures = [psycopg.OperationalError("the server is going away")]
 
     async def read(after: int, limit: int) -> Sequence[Recorded]:
@@ -63,7 +63,7 @@ async def test_a_first_read_that_fails_is_told_as_what_it_is_and_tried_again(dat
 async def test_events_that_come_one_by_one_are_applied_together(database: str) -> None:
     """Nobody waits, so a transaction begins at most every `GATHER_S`: one for each event would cost the most by far."""
     events = History(61).run(300).log
-    group = Group(database)
+    group = Running(database)
 
     async def read(after: int, limit: int) -> Sequence[Recorded]:
         # Without a look at the database: only the runner's own pace is measured.

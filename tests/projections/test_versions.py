@@ -10,8 +10,8 @@ from psycopg import AsyncConnection
 
 from projections import memberships, unread_counts
 from projections import rebuild as rebuilding
-from projections.group import VIEWS, NotBuilt, Superseded, ensure_views
-from projections.projection import GROUP, Fenced, apply_batch, hand_over, lock_checkpoint, schema_of, schemas_of
+from projections.group import CORE, NotBuilt, Superseded, ensure_views
+from projections.projection import Fenced, apply_batch, hand_over, lock_checkpoint, schema_of
 from projections.rebuild import RebuildError
 from sermo import log
 from tests.support.equality import rebuild, view_rows
@@ -29,13 +29,13 @@ async def _rows(connection: AsyncConnection[Any], table: str) -> list[Any]:
 async def test_a_new_version_takes_over_under_load_and_lacks_no_event(database: str) -> None:
     """Two nodes of the old program and one of the new run while the log grows; the new one goes on from the switch."""
     events = History(70).run(1_500).log
-    begun, views = 300, newer("people")
+    begun, group = 300, newer("people")
     async with await log.connect(database) as connection:
         await store(connection, events[:begun])
         with structlog.testing.capture_logs() as lines:
             async with running_group(database) as owner, running_group(database) as follower:
                 assert await owner.wait_for(begun, 30)
-                async with running_group(database, views) as successor:
+                async with running_group(database, group) as successor:
 
                     async def write() -> None:
                         for at in range(begun, len(events), 20):
@@ -43,7 +43,7 @@ async def test_a_new_version_takes_over_under_load_and_lacks_no_event(database: 
                             await asyncio.sleep(0.002)
 
                     writing = asyncio.create_task(write())
-                    with program(views):
+                    with program(group):
                         await rebuild(database, "people")
                     await writing
                     assert await successor.wait_for(len(events), 30)
@@ -71,12 +71,12 @@ def _stopped_at(lines: Sequence[Any]) -> int:
 async def test_an_old_owner_that_has_nothing_to_do_gives_way(database: str) -> None:
     """No event has to come for it to learn that it owns no longer."""
     events = History(71).run(200).log
-    views = newer("people")
+    group = newer("people")
     async with views_of(database, events), running_group(database) as old:
         await await_until(lambda: old.is_owner, 30)
-        with program(views):
+        with program(group):
             await rebuild(database, "people")
-        async with running_group(database, views) as successor:
+        async with running_group(database, group) as successor:
             await await_until(lambda: successor.is_owner and not old.is_owner and not old.serves, 30)
             assert old.position == successor.position == len(events)
 
@@ -87,10 +87,10 @@ async def test_a_batch_that_waits_during_the_hand_over_is_not_applied(database: 
     async with views_of(database, events, applied=150) as connection, await log.connect(database) as other:
         before = view_rows(database)
         async with connection.transaction():
-            await lock_checkpoint(connection)
-            applying = asyncio.create_task(apply_batch(other, SCHEMAS, GROUP, events[150:], 150))
+            await lock_checkpoint(connection, CORE)
+            applying = asyncio.create_task(apply_batch(other, SCHEMAS, CORE, events[150:], 150))
             await await_until(lambda: _waits(database, other.info.backend_pid), 30, what="the batch waits for the row")
-            await hand_over(connection, schemas_of(newer("people")))
+            await hand_over(connection, newer("people"))
         with pytest.raises(Fenced):
             await applying
         assert view_rows(database) == before
@@ -107,12 +107,12 @@ async def test_readers_of_the_old_version_get_the_position_at_which_they_stand(d
     """A snapshot never tells a position that its rows have not reached; views that both programs have go on."""
     history = History(73).run(400)
     user_id = history.users[0]
-    views = newer("timeline")
+    group = newer("timeline")
     async with views_of(database, history.log[:300]) as connection:
-        with program(views):
+        with program(group):
             await rebuild(database, "timeline")
         await store(connection, history.log[300:])
-        async with running_group(database, views) as successor:
+        async with running_group(database, group) as successor:
             assert await successor.wait_for(len(history.log), 30)
         assert (await unread_counts.my_channels(connection, user_id)).position == 300
         assert (await unread_counts.my_unread(connection, user_id)).position == 300
@@ -143,15 +143,15 @@ async def test_going_back_to_the_old_program_takes_a_rebuild_by_it(database: str
 async def test_several_new_versions_are_built_together(database: str) -> None:
     """One alone would hand the group over to a set whose other new version has no rows."""
     events = History(75).run(300).log
-    views = newer("people", "timeline")
+    group = newer("people", "timeline")
     async with views_of(database, events) as connection:
         with pytest.raises(NotBuilt, match=r"not built yet: people, timeline\. Run `sermo projections rebuild core`"):
-            await ensure_views(connection, views)
-        with program(views):
+            await ensure_views(connection, group)
+        with program(group):
             with pytest.raises(NotBuilt, match="rebuild core"):
                 await rebuild(database, "people")
             await rebuild(database, "core")
-        assert await ensure_views(connection, views) == len(events)
+        assert await ensure_views(connection, group) == len(events)
         with pytest.raises(Superseded):
             await ensure_views(connection)
 
@@ -159,22 +159,22 @@ async def test_several_new_versions_are_built_together(database: str) -> None:
 async def test_tables_that_no_group_moves_are_not_taken_for_built(database: str) -> None:
     """A rebuild that was killed between its last two steps has left them, with rows that stand still."""
     events = History(76).run(300).log
-    views = newer("people")
+    group = newer("people")
     async with views_of(database, events[:200]) as connection:
-        with program(views):
+        with program(group):
             await rebuild(database, "people")
         async with connection.transaction():
-            await hand_over(connection, schemas_of(VIEWS))
+            await hand_over(connection, CORE)
             await connection.execute("delete from projections.core_group where stopped_at is not null")
         await store(connection, events[200:])
         async with running_group(database) as old:
             assert await old.wait_for(len(events), 30)
         with pytest.raises(NotBuilt, match="not built yet: people"):
-            await ensure_views(connection, views)
-        with program(views):
+            await ensure_views(connection, group)
+        with program(group):
             await rebuild(database, "people")
         assert await _rows(connection, "people_v3.people") == await _rows(connection, "people_v2.people")
-        assert await ensure_views(connection, views) == len(events)
+        assert await ensure_views(connection, group) == len(events)
 
 
 async def test_a_group_without_a_record_is_not_taken_for_built(database: str) -> None:
@@ -198,7 +198,7 @@ async def test_an_empty_group_is_anybodys(database: str) -> None:
         assert await ensure_views(connection, newer("people")) == 0
         await store(connection, events)
         with pytest.raises(Fenced):
-            await apply_batch(connection, SCHEMAS, GROUP, events, 0)
+            await apply_batch(connection, SCHEMAS, CORE, events, 0)
         async with running_group(database, newer("people")) as runner:
             assert await runner.wait_for(len(events), 30)
         with pytest.raises(Superseded):
@@ -210,7 +210,7 @@ async def test_an_empty_group_is_anybodys(database: str) -> None:
 async def test_a_switch_whose_group_has_changed_meanwhile_is_refused(database: str) -> None:
     """What it counted on to be there goes on no longer: it changes nothing."""
     events = History(79).run(200).log
-    views = newer("people")
+    group = newer("people")
     async with views_of(database, events) as connection, await log.connect(database) as reading:
         changed = False
 
@@ -218,11 +218,11 @@ async def test_a_switch_whose_group_has_changed_meanwhile_is_refused(database: s
             nonlocal changed
             if not changed:
                 async with connection.transaction():
-                    await hand_over(connection, schemas_of(newer("channels", "people")))
+                    await hand_over(connection, newer("channels", "people"))
                 changed = True
             return await log.read(reading, after, limit)
 
-        with program(views), pytest.raises(RebuildError, match="does not have channels_v2 any more"):
+        with program(group), pytest.raises(RebuildError, match="does not have channels_v2 any more"):
             await rebuilding.rebuild(lambda: log.connect(database), read, "people")
-        cursor = await connection.execute("select from pg_namespace where nspname = %s", [schema_of(views[0])])
+        cursor = await connection.execute("select from pg_namespace where nspname = %s", [schema_of(group.views[0])])
         assert await cursor.fetchone() is None

@@ -12,8 +12,8 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from projections import rebuild as rebuilding
-from projections.group import VIEWS, ensure_views
-from projections.projection import GROUP, View, apply_batch, schema_of
+from projections.group import CORE, VIEWS, ensure_views
+from projections.projection import Group, View, apply_batch, schema_of
 from projections.runner import GroupRunner
 from sermo import log
 
@@ -33,10 +33,10 @@ async def apply(connection: AsyncConnection[Any], cut: Iterator[Sequence[Recorde
     """Make the views where they are missing, and apply these batches."""
     await ensure_views(connection)
     for batch in cut:
-        await apply_batch(connection, SCHEMAS, GROUP, batch, batch[0].position - 1)
+        await apply_batch(connection, SCHEMAS, CORE, batch, batch[0].position - 1)
 
 
-async def checkpoint(connection: AsyncConnection[Any], name: str = GROUP) -> int | None:
+async def checkpoint(connection: AsyncConnection[Any], name: str = CORE.name) -> int | None:
     """A checkpoint; None where there is none."""
     cursor = await connection.execute(
         "select notification_id from notification_tracking where application_name = %s", [name]
@@ -45,9 +45,14 @@ async def checkpoint(connection: AsyncConnection[Any], name: str = GROUP) -> int
     return int(row[0]) if row is not None else None
 
 
-def newer(*names: str) -> tuple[View, ...]:
-    """The views of a program that has another version of these."""
-    return tuple(_bumped(view) if view.name in names else view for view in VIEWS)
+def newer(*names: str) -> Group:
+    """The core group of a program that has another version of these views."""
+    return core_of(tuple(_bumped(view) if view.name in names else view for view in VIEWS))
+
+
+def core_of(views: Sequence[View]) -> Group:
+    """The core group of a program with these views."""
+    return Group(CORE.name, tuple(views), CORE.owner_lock)
 
 
 def _bumped(view: View) -> Any:
@@ -55,20 +60,20 @@ def _bumped(view: View) -> Any:
 
 
 @contextmanager
-def program(views: Sequence[View]) -> Iterator[None]:
-    """Rebuild as the program does that has these views."""
+def program(group: Group) -> Iterator[None]:
+    """Rebuild as the program does that has this core group."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuilding, "VIEWS", views)
+        patch.setattr(rebuilding, "GROUPS", (group,))
         yield
 
 
-class Group:
-    """A runner of the group with its own connections, over a log that others write."""
+class Running:
+    """A runner of a group with its own connections, over a log that others write."""
 
-    def __init__(self, dsn: str, views: Sequence[View] = VIEWS) -> None:
+    def __init__(self, dsn: str, group: Group = CORE) -> None:
         self.dsn = dsn
         self._reading: AsyncConnection[Any] | None = None
-        self.runner = GroupRunner(self.connect, self._read, self._wait, views=views)
+        self.runner = GroupRunner(self.connect, self._read, self._wait, group=group)
 
     async def connect(self) -> AsyncConnection[Any]:
         """As the program connects."""
@@ -89,14 +94,14 @@ class Group:
 
 
 @asynccontextmanager
-async def running_group(dsn: str, views: Sequence[View] = VIEWS) -> AsyncIterator[GroupRunner]:
+async def running_group(dsn: str, group: Group = CORE) -> AsyncIterator[GroupRunner]:
     """A runner that runs."""
-    group = Group(dsn, views)
-    task = asyncio.create_task(group.runner.run())
+    running = Running(dsn, group)
+    task = asyncio.create_task(running.runner.run())
     try:
-        yield group.runner
+        yield running.runner
         assert not task.done(), f"the runner ended: {task}"
     finally:
         task.cancel()
         await asyncio.wait((task,))
-        await group.close()
+        await running.close()
