@@ -23,6 +23,7 @@ from api import (
     people,
     problems,
     reactions,
+    search,
 )
 from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
 from api.services import Services
@@ -92,6 +93,7 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             mine.my_channels,
             mine.my_unread,
             mine.my_threads,
+            search.search_messages,
             *private_route_handlers,
         ],
         guards=[authenticated],

@@ -5,7 +5,8 @@ A write answers with its position; a read with `min_position` waits until the vi
 behind an event that could not be applied, and of views that stand still since those of another program have taken over.
 """
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -45,19 +46,19 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 class Reading:
     """A read connection, and whether what it reads is as new as was asked for."""
 
-    def __init__(self, connection: AsyncConnection[Any], views: GroupRunner, *, is_stale: bool) -> None:
+    def __init__(self, connection: AsyncConnection[Any], runners: Sequence[GroupRunner], *, is_stale: bool) -> None:
         self.connection = connection
         self.is_stale = is_stale
-        self._views = views
+        self._runners = runners
 
     @property
     def any_is_held(self) -> bool:
         """Whether it matters of which channels the answer is."""
-        return self._views.holds_any
+        return any(runner.holds_any for runner in self._runners)
 
     def concerns(self, *channel_ids: UUID) -> None:
         """The answer is of these channels: it is stale where one of them is held. Asks no database."""
-        self.is_stale = self.is_stale or any(map(self._views.holds, channel_ids))
+        self.is_stale = self.is_stale or any(any(map(runner.holds, channel_ids)) for runner in self._runners)
 
     def answer(self, content: T, *, position: int | None = None, status: int = 200) -> Response[T]:
         """200 with this content; `position` where it answers a write."""
@@ -68,17 +69,21 @@ class Reading:
 
 
 @asynccontextmanager
-async def reading(request: ApiRequest, min_position: int) -> AsyncIterator[Reading]:
-    """A connection to the views, once they have reached the position or the wait is over."""
-    views = request.services.views
+async def reading(request: ApiRequest, min_position: int, *further: GroupRunner) -> AsyncIterator[Reading]:
+    """A connection to the views, once they have reached the position or the wait is over; and so for further groups."""
+    runners = (request.services.views, *further)
     # The wait comes first: who waits holds no connection.
-    is_fresh = min_position <= 0 or await views.wait_for(min_position, WAIT_S)
-    is_stale = not is_fresh or not views.serves or views.holds(WORKSPACE_FEED) or views.holds(request.me)
+    deadline = time.monotonic() + WAIT_S
+    is_stale = False
+    for runner in runners:
+        is_fresh = min_position <= 0 or await runner.wait_for(min_position, deadline - time.monotonic())
+        is_held = runner.holds(WORKSPACE_FEED) or runner.holds(request.me)
+        is_stale = is_stale or not is_fresh or not runner.serves or is_held
     # What is not found may be in what the views lack. That is said of everything alike: which channel something is in
     # that one may not see is nobody's to know.
-    request.state.may_be_missing = is_stale or views.holds_any
+    request.state.may_be_missing = is_stale or any(runner.holds_any for runner in runners)
     async with request.services.pool.connection() as connection:
-        yield Reading(connection, views, is_stale=is_stale)
+        yield Reading(connection, runners, is_stale=is_stale)
 
 
 def written(content: T, position: int, *, status: int = 200) -> Response[T]:

@@ -3,12 +3,14 @@
 `sermo/app.py` builds one `Services`; handlers reach it as `request.services`. Nothing here is global.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Histogram
 from psycopg_pool import AsyncConnectionPool
 
 from api.blobs import Blobs, Uploads
@@ -16,6 +18,7 @@ from domain.decider import Command, Execute
 from domain.principal import Auth, Principal
 from domain.user import UserState
 from projections.runner import GroupRunner
+from projections.search import Search
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +81,24 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     They do not make the node unready: the other feeds go on, every node has the same views, and reads of what is held say
     `Sermo-Stale`. Somebody has to look: docs/operations.md.
     """
+    search_lag_events: int
+    """Events between the log and the search, which may be behind without making the node unready."""
+
+
+class SearchService:
+    """The search's view, who makes it, and what is counted of searches."""
+
+    def __init__(self, view: Search, runner: GroupRunner) -> None:
+        self.view = view
+        self.runner = runner
+        self.outcomes: Counter[str] = Counter()
+        """Searches by outcome: found, nothing, or failed."""
+        self.seconds = Histogram(
+            "sermo_search_seconds",
+            "Of a search, from its first statement to its last.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +110,7 @@ class Services:
     """Connections for reading views."""
     views: GroupRunner
     """How far the views are, and what they hold back."""
+    search: SearchService
     mark_bounds: Callable[[UUID, UUID], Awaitable[tuple[int, int]]]
     """The last seq of a channel's feed, and the seq of a person's last join."""
     message_channel: Callable[[UUID], Awaitable[UUID | None]]

@@ -42,8 +42,8 @@ from domain.decider import NewEvent, Recorded
 from domain.ids import reading_id
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from domain.reading import MarkedRead
-from projections.group import VIEWS
-from projections.projection import GROUP, schema_of
+from projections.group import CORE, VIEWS
+from projections.projection import Group, schema_of
 from projections.runner import GroupRunner
 from sermo import log
 from sermo.migrate import migrate
@@ -107,7 +107,7 @@ async def _people_and_channels(made: Writer, chance: random.Random) -> dict[UUID
     return members
 
 
-async def build_views(dsn: str, through: int) -> float:
+async def build_views(dsn: str, through: int, group: Group = CORE, *, deadline_s: float = 600) -> float:
     """Seconds that the group's runner takes from where it is through this position."""
     reached = asyncio.Event()
     async with await log.connect(dsn) as reading:
@@ -123,11 +123,11 @@ async def build_views(dsn: str, through: int) -> float:
                 reached.set()
             await asyncio.sleep(0.05)
 
-        runner = GroupRunner(connect, read, wait)
+        runner = GroupRunner(connect, read, wait, group=group)
         began = time.perf_counter()
         task = asyncio.create_task(runner.run())
         try:
-            async with asyncio.timeout(600):
+            async with asyncio.timeout(deadline_s):
                 await reached.wait()
             seconds = time.perf_counter() - began
         finally:
@@ -143,7 +143,7 @@ def _drop_views(dsn: str) -> None:
         for view in VIEWS:
             connection.execute(f"drop schema if exists {schema_of(view)} cascade")
         connection.execute("drop schema if exists projections cascade")
-        connection.execute("delete from notification_tracking where application_name = %s", [GROUP])
+        connection.execute("delete from notification_tracking where application_name = %s", [CORE.name])
 
 
 # The library's way

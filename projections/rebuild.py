@@ -28,8 +28,9 @@ from projections.projection import (
     prepare_writer,
     schema_of,
 )
+from projections.search import search_group
 
-GROUPS: tuple[Group, ...] = (CORE,)
+GROUPS: tuple[Group, ...] = (CORE, search_group())
 
 Progress = Callable[[int, int], None]
 """Events applied, and events there are."""

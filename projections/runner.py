@@ -56,11 +56,13 @@ class GroupRunner:
         wait: Callable[[int], Awaitable[object]],
         *,
         group: Group = CORE,
+        gather_s: float = GATHER_S,
     ) -> None:
         self._connect = connect
         self._read = read
         self._wait = wait
         self._group = group
+        self._gather_s = gather_s
         self._views = [(view, schema_of(view)) for view in group.views]
         self._log = logger.bind(group=group.name)
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -180,7 +182,7 @@ class GroupRunner:
             return
         self._has_waiters.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GATHER_S):
+            async with asyncio.timeout(self._gather_s):
                 await self._has_waiters.wait()
 
     async def _follow(self, connection: AsyncConnection[Any], for_s: float) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from rich.text import Text
 
 from domain.decider import Unknown
 from projections import rebuild as rebuilding
+from projections.group import CORE
+from projections.projection import Group
+from projections.search import search_group
 from sermo import doctor as doctors
 from sermo import log
 from sermo.command import Failure, database, database_options, errors, out, run, settings_of, told
@@ -199,9 +202,10 @@ def projections() -> None:
 @told
 def status(database_url: str | None, data_dir: Path | None) -> None:
     """Show how far each view is."""
-    with database(settings_of(database_url, data_dir)) as dsn:
+    settings = settings_of(database_url, data_dir)
+    with database(settings) as dsn:
         migrate(dsn)
-        rows = run(_status(dsn))
+        rows = run(_status(dsn, settings.search_language))
     table = Table("view", "version", "checkpoint", "head", "lag", "parked", "rebuilding")
     for row in rows:
         table.add_row(
@@ -216,10 +220,12 @@ def status(database_url: str | None, data_dir: Path | None) -> None:
     out.print(table)
 
 
-async def _status(dsn: str) -> list[rebuilding.ViewStatus]:
+async def _status(dsn: str, search_language: str) -> list[rebuilding.ViewStatus]:
+    groups = (CORE, search_group(search_language))
     async with await log.connect(dsn) as connection:
-        await rebuilding.ensure_views(connection)
-        return await rebuilding.status(connection)
+        for group in groups:
+            await rebuilding.ensure_views(connection, group)
+        return await rebuilding.status(connection, groups)
 
 
 @projections.command()
@@ -227,24 +233,26 @@ async def _status(dsn: str) -> list[rebuilding.ViewStatus]:
 @database_options
 @told
 def rebuild(name: str, database_url: str | None, data_dir: Path | None) -> None:
-    """Rebuild NAME (a view, `core` or `all`) from the log while the old one serves; returns when the new one serves.
+    """Rebuild NAME (a view, `core`, `search` or `all`) from the log while the old one serves; returns when the new one does.
 
     It can be interrupted: the next call goes on.
     """
-    with database(settings_of(database_url, data_dir)) as dsn, _progress() as progress:
+    settings = settings_of(database_url, data_dir)
+    groups = (CORE, search_group(settings.search_language))
+    with database(settings) as dsn, _progress() as progress:
         migrate(dsn)
         task = progress.add_task(f"rebuild {name}", total=None)
-        run(_rebuild(dsn, name, lambda done, total: progress.update(task, completed=done, total=total)))
+        run(_rebuild(dsn, name, groups, lambda done, total: progress.update(task, completed=done, total=total)))
     out.print(f"{name} serves the new generation")
 
 
-async def _rebuild(dsn: str, name: str, progress: Callable[[int, int], None]) -> None:
+async def _rebuild(dsn: str, name: str, groups: Sequence[Group], progress: Callable[[int, int], None]) -> None:
     async with await log.connect(dsn) as reading:
 
         async def read(after: int, limit: int) -> list[Any]:
             return list(await log.read(reading, after, limit))
 
-        await rebuilding.rebuild(functools.partial(log.connect, dsn), read, name, progress)
+        await rebuilding.rebuild(functools.partial(log.connect, dsn), read, name, progress, groups=groups)
 
 
 main.add_command(users)

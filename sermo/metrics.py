@@ -96,6 +96,20 @@ class _NodeCollector(Collector):
             "Events that the views could not apply, with those held behind them; 1,000 stands for more.",
             views.parked,
         )
+        search = node.search.runner
+        yield _gauge("sermo_search_position", "The search's checkpoint, as this node knows it.", search.position)
+        yield _gauge(
+            "sermo_search_lag_events", "Events between the tail and the search.", tail.position - search.position
+        )
+        yield _gauge("sermo_search_owner", "1 where this node's runner makes the search's index.", int(search.is_owner))
+        yield _gauge(
+            "sermo_search_parked_events",
+            "Events that the search could not apply, with those held behind them; 1,000 stands for more.",
+            search.parked,
+        )
+        yield _counted(
+            "sermo_searches", "Searches, by outcome: found, nothing, failed.", "outcome", node.search.outcomes
+        )
 
     def _attachments(self) -> Iterator[Metric]:
         node_uploads = self._node.uploads
@@ -199,6 +213,7 @@ class Metrics:
             node.appender.batch_commands,
             node.appender.seconds,
             node.tail.delay,
+            node.search.seconds,
         ):
             self._registry.register(histogram)
         ProcessCollector(registry=self._registry)

@@ -13,13 +13,14 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
-from api.services import Readiness
+from api.services import Readiness, SearchService
 from api.services import Services as ApiServices
 from domain.decider import Command, Recorded, Skipped
 from domain.membership import LeaveChannel, RemoveMember, SetMember
 from projections import memberships
-from projections.group import NotBuilt, ensure_views
+from projections.group import CORE, NotBuilt, ensure_views
 from projections.runner import GroupRunner
+from projections.search import Search, languages, search_group
 from sermo import log
 from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings
@@ -30,7 +31,7 @@ from sermo.metrics import Metrics
 from sermo.migrate import migrate
 from sermo.pool import ReadPool
 from sermo.reader import SocketReader
-from sermo.settings import Settings
+from sermo.settings import Settings, SettingsError
 from sermo.signals import SignalBus
 from sermo.tail import POLL_INTERVAL_S, Tail
 from sermo.uploads import Uploads
@@ -47,6 +48,8 @@ logger = structlog.get_logger()
 
 READY_LAG_S = 5.0
 READY_ANSWER_S = 2.0
+SEARCH_GATHER_S = 0.2
+"""How far the search may be behind when nobody waits for it: the larger a batch, the less its index costs."""
 OWNERS_WAIT_S = 1.0
 """For the views, before they are asked who owns a channel."""
 LEAVE_S = 1.0
@@ -66,6 +69,13 @@ class Node:
         self.appender = Appender(self.connect, self.tail)
         self.execute = Executor(self.appender, self.tail, self.pool, self._find_witnesses)
         self.views = GroupRunner(self.connect, self.read_log, self._wait_for_log)
+        self.search_group = search_group(settings.search_language)
+        self.search = SearchService(
+            Search(settings.search_language),
+            GroupRunner(
+                self.connect, self.read_log, self._wait_for_log, group=self.search_group, gather_s=SEARCH_GATHER_S
+            ),
+        )
         self.deactivated = Deactivated(self._read_deactivations, self._shut_out)
         self.auth = Auth(
             self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s), self.deactivated
@@ -122,8 +132,9 @@ class Node:
             return await log.read(connection, after, limit)
 
     def _wanted_feeds(self) -> Sequence[UUID] | None:
-        """What this node needs of the log: all of it, while its runner makes the views."""
-        return None if self.views.is_owner else self.hub.feeds(PARTLY_FEEDS_MAX)
+        """What this node needs of the log: all of it, while its runners make views."""
+        is_owner = self.views.is_owner or self.search.runner.is_owner
+        return None if is_owner else self.hub.feeds(PARTLY_FEEDS_MAX)
 
     async def _wait_for_log(self, after: int) -> None:
         await self.tail.wait_beyond(after, POLL_INTERVAL_S)
@@ -186,6 +197,7 @@ class Node:
             views_lag_s=round(lag_s, 3),
             position=self.tail.position,
             parked=self.views.parked,
+            search_lag_events=max(0, self.tail.position - self.search.runner.position),
         )
 
     async def _views_catch_up(self, timeout_s: float) -> bool:
@@ -197,6 +209,7 @@ class Node:
             execute=self.execute,
             pool=self.pool,
             views=self.views,
+            search=self.search,
             mark_bounds=self.mark_bounds,
             message_channel=self.message_channel,
             epoch=lambda: self.tail.epoch,
@@ -207,6 +220,12 @@ class Node:
             ready=self.ready,
             metrics=self.metrics.render,
         )
+
+
+async def _check_language(connection: AsyncConnection[Any], name: str) -> None:
+    known = await languages(connection)
+    if name not in known:
+        raise SettingsError(f"SERMO_SEARCH_LANGUAGE: the database has no {name!r}, but {', '.join(known)}.")
 
 
 async def _guard(name: str, task: Any) -> None:
@@ -229,17 +248,20 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
     async with node.pool:
         await node.pool.wait(10.0)
         async with node.pool.connection() as connection:
+            await _check_language(connection, settings.search_language)
             await log.check_settings(connection, allow_unsafe=settings.allow_unsafe_postgres)
             # Before the first request reads them. What has to be built first is the runner's to tell.
-            with suppress(NotBuilt):
-                await ensure_views(connection)
-                node.views.serves = True
+            for views, runner in ((CORE, node.views), (node.search_group, node.search.runner)):
+                with suppress(NotBuilt):
+                    await ensure_views(connection, views)
+                    runner.serves = True
         await node.tail.start()
         await node.deactivated.complete()
         parts = {
             "tail": node.tail.run(),
             "appender": node.appender.run(),
             "views": node.views.run(),
+            "search": node.search.runner.run(),
             "sockets": node.sockets.run(),
             "signals": node.signals.run(),
             "bus": node.bus.run(say=node.signals.say, hear=node.signals.hear, joined=node.signals.joined),

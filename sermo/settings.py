@@ -9,7 +9,11 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from projections.search import LANGUAGE
 from ws import origin
+
+_LANGUAGE = re.compile("[a-z][a-z0-9_]{0,30}")
+"""It is a part of names of schemas."""
 
 ENVIRONMENT: dict[str, str] = {
     "DATABASE_URL": "A PostgreSQL to use instead of the embedded one, as postgresql://user@host/name.",
@@ -22,6 +26,7 @@ ENVIRONMENT: dict[str, str] = {
     "SERMO_LOSSLESS_FAILOVER": "1 keeps the epoch although PostgreSQL's history changed: your word that nothing was lost.",
     "SERMO_ATTACHMENT_MAX_BYTES": "Bytes of the largest file that may be uploaded; default 26214400 (25 MiB).",
     "SERMO_ATTACHMENT_TYPES": "Media types that may be uploaded, comma separated; image/* is all images. Default: all.",
+    "SERMO_SEARCH_LANGUAGE": "The text search configuration of PostgreSQL that words are searched with; default english.",
     "SERMO_LOG_LEVEL": "debug, info, warning or error; default info.",
 }
 """Every environment variable that Sermo reads; docs/settings.md is checked against it."""
@@ -45,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     attachment_max_bytes: int = 26_214_400
     attachment_types: tuple[str, ...] = ()
     """Patterns; none: all."""
+    search_language: str = LANGUAGE
+    """May be the name of a text search configuration; whether there is one, only the database knows."""
     log_level: str = "info"
 
 
@@ -68,6 +75,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             environment, "SERMO_ATTACHMENT_MAX_BYTES", 26_214_400, at_most=2**40, unit=" bytes"
         ),
         attachment_types=_media_types(environment.get("SERMO_ATTACHMENT_TYPES", "")),
+        search_language=_language(environment.get("SERMO_SEARCH_LANGUAGE") or LANGUAGE),
         log_level=level,
     )
 
@@ -104,6 +112,15 @@ def _media_types(text: str) -> tuple[str, ...]:
 
 
 _MEDIA_TYPES = re.compile(r"\*/\*|[a-z0-9!#$&^_.+-]+/(\*|[a-z0-9!#$&^_.+-]+)")
+
+
+def _language(text: str) -> str:
+    if not _LANGUAGE.fullmatch(text):
+        raise SettingsError(
+            "SERMO_SEARCH_LANGUAGE must be the name of a text search configuration in small letters, as english, german or"
+            f" simple, not {text!r}."
+        )
+    return text
 
 
 def _number(environment: Mapping[str, str], name: str, default: int, *, at_most: int, unit: str = "") -> int:

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 
 from domain.decider import Recorded, Unknown
-from projections.group import CORE, VIEWS, ensure_views
-from projections.projection import Fenced, Hole, View, Write, apply_batch, ensure_checkpoint, schema_of
+from projections.group import CORE, ensure_views
+from projections.projection import Fenced, Group, Hole, View, Write, apply_batch, ensure_checkpoint, schema_of
+from projections.search import search_group
 from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.history import History, store
@@ -20,7 +21,12 @@ from tests.support.wait import await_until
 ALONE = "alone"
 """A checkpoint for one view by itself."""
 
-every_view = pytest.mark.parametrize("view", VIEWS, ids=[view.name for view in VIEWS])
+GROUPS = (CORE, search_group())
+
+every_view = pytest.mark.parametrize(
+    ("group", "view"), [pytest.param(group, view, id=view.name) for group in GROUPS for view in group.views]
+)
+every_group = pytest.mark.parametrize("group", GROUPS, ids=[group.name for group in GROUPS])
 
 
 class Broken:
@@ -38,33 +44,33 @@ class Broken:
 
 
 @every_view
-async def test_a_batch_that_was_applied_is_refused_and_changes_nothing(database: str, view: View) -> None:
+async def test_a_batch_that_was_applied_is_refused_and_changes_nothing(database: str, group: Group, view: View) -> None:
     """V1: applying again is fenced by the checkpoint, so a batch counts once."""
     events = History(1).run(150).log
     async with await log.connect(database) as connection:
         await store(connection, events)
-        await apply(connection, [events])
-        before = view_rows(database)
+        await apply(connection, [events], group)
+        before = view_rows(database, group)
         await ensure_checkpoint(connection, ALONE)
         await apply_batch(connection, [], ALONE, events, 0)
         with pytest.raises(Fenced):
             await apply_batch(connection, [(view, schema_of(view))], ALONE, events, 0)
-        assert view_rows(database) == before
+        assert view_rows(database, group) == before
         assert await checkpoint(connection, ALONE) == len(events)
 
 
 @every_view
-async def test_rows_and_checkpoint_are_written_together_or_not_at_all(database: str, view: View) -> None:
+async def test_rows_and_checkpoint_are_written_together_or_not_at_all(database: str, group: Group, view: View) -> None:
     """V1: where a statement fails, neither the rows of the statements before it nor the checkpoint are there."""
     events = History(2).run(150).log
     async with await log.connect(database) as connection:
         await store(connection, events)
-        await ensure_views(connection)
+        await ensure_views(connection, group)
         await ensure_checkpoint(connection, ALONE)
-        before = view_rows(database)
+        before = view_rows(database, group)
         with pytest.raises(psycopg.errors.DivisionByZero):
             await apply_batch(connection, [(view, schema_of(view)), (Broken(), "broken_v1")], ALONE, events, 0)
-        assert view_rows(database) == before
+        assert view_rows(database, group) == before
         assert await checkpoint(connection, ALONE) == 0
 
 
@@ -81,28 +87,32 @@ async def test_a_batch_that_does_not_follow_on_the_checkpoint_is_refused(databas
         assert await checkpoint(connection) == 0
 
 
+@every_group
 @pytest.mark.parametrize("seed", range(6))
-async def test_however_the_log_is_cut_the_rows_are_the_same(database: str, seed: int) -> None:
+async def test_however_the_log_is_cut_the_rows_are_the_same(database: str, seed: int, group: Group) -> None:
     """V3: live in random batches equals one batch, and equals what a rebuild makes: every row of every view."""
     events = History(seed).run(700).log
     async with await log.connect(database) as connection:
         await store(connection, events)
-        await apply(connection, batches(events, seed))
-        live = view_rows(database)
+        await apply(connection, batches(events, seed), group)
+        live = view_rows(database, group)
         assert all(rows for rows in live.values()), "the history reaches every table"
-        await rebuild(database)
-        assert view_rows(database) == live
-        await connection.execute("update notification_tracking set notification_id = 0 where application_name = 'core'")
-        for view, schema in SCHEMAS:
+        await rebuild(database, group.name)
+        assert view_rows(database, group) == live
+        await connection.execute(
+            "update notification_tracking set notification_id = 0 where application_name = %s", [group.name]
+        )
+        for view in group.views:
+            schema = schema_of(view)
             await connection.execute(f"drop schema {schema} cascade", prepare=False)
             await connection.execute(f"create schema {schema}", prepare=False)
             await connection.execute(view.tables(schema), prepare=False)
-        await apply(connection, [events])
-        assert view_rows(database) == live
+        await apply(connection, [events], group)
+        assert view_rows(database, group) == live
 
 
 @every_view
-async def test_a_fold_asks_for_no_statement_where_nothing_concerns_it(view: View) -> None:
+async def test_a_fold_asks_for_no_statement_where_nothing_concerns_it(group: Group, view: View) -> None:
     """A batch of ignored events costs a view nothing."""
     assert view.fold("s", [_ignored(place) for place in range(1, 4)]) == []
 

@@ -5,16 +5,16 @@ from typing import Any
 import psycopg
 
 from projections import rebuild as rebuilding
-from projections.group import VIEWS
-from projections.projection import schema_of
+from projections.group import CORE
+from projections.projection import Group, schema_of
 from sermo import log
 
 
-def view_rows(dsn: str) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all views, in an order that does not depend on how they came there."""
+def view_rows(dsn: str, group: Group = CORE) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all views of the group, in an order that does not depend on how they came there."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     with psycopg.connect(dsn) as connection:
-        for view in VIEWS:
+        for view in group.views:
             schema = schema_of(view)
             tables = connection.execute(
                 "select table_name from information_schema.tables where table_schema = %s order by 1", [schema]

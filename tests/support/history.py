@@ -123,6 +123,8 @@ class History(World):
             words.append("@" + self.usernames[self.rng.choice(self.users)])
         if self.rng.random() < 0.12:
             words.append("@channel")
+        if self.rng.random() < 0.1:
+            words.append("https://example.org/naïve?so=va")
         words.append(str(self.rng.randrange(10**6)))
         return " ".join(words)
 

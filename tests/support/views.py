@@ -29,11 +29,16 @@ def batches(events: Sequence[Recorded], seed: int, longest: int = 60) -> Iterato
         place += size
 
 
-async def apply(connection: AsyncConnection[Any], cut: Iterator[Sequence[Recorded]] | list[Sequence[Recorded]]) -> None:
-    """Make the views where they are missing, and apply these batches."""
-    await ensure_views(connection)
+async def apply(
+    connection: AsyncConnection[Any],
+    cut: Iterator[Sequence[Recorded]] | list[Sequence[Recorded]],
+    group: Group = CORE,
+) -> None:
+    """Make the group's views where they are missing, and apply these batches."""
+    await ensure_views(connection, group)
+    schemas = [(view, schema_of(view)) for view in group.views]
     for batch in cut:
-        await apply_batch(connection, SCHEMAS, CORE, batch, batch[0].position - 1)
+        await apply_batch(connection, schemas, group, batch, batch[0].position - 1)
 
 
 async def checkpoint(connection: AsyncConnection[Any], name: str = CORE.name) -> int | None:

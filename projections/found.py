@@ -1,0 +1,350 @@
+"""What a search finds: pages of messages that a person may see, newest first or best first, with what matched.
+
+A page by time walks the windows of `projections/search.py` from the newest to the oldest, each larger than the one before,
+until it is full; so its cost does not grow with how common a word is. A page by rank ranks the newest matches.
+
+Every message is read through the timeline, with the person's rights, in the statement that reads its text. The two views
+may be at different positions: a message is found where both have the same text of it.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from projections import timeline
+from projections.projection import may_see, position_of, schema_of
+from projections.search import (
+    AUTHOR,
+    CHANNEL,
+    DAYS,
+    FIRST_DAY,
+    LAST_DAY,
+    NAME,
+    PUBLIC,
+    TRAITS,
+    Search,
+    Spans,
+    day_of,
+    mark_of,
+)
+from projections.timeline import MessageRow
+
+RANKED_MAX = 2_000
+"""So many of the newest matches are ranked."""
+
+_TIMELINE_POSITION = position_of("channels_v2", "memberships_v2", "timeline_v2")
+_START, _STOP = "\x02", "\x03"
+"""Around a match, in an excerpt: no text keeps them, so nothing has to be escaped."""
+_HEADLINE = f'StartSel="{_START}", StopSel="{_STOP}", MaxWords=35, MinWords=15'
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is searched for."""
+
+    text: str
+    """As `websearch_to_tsquery` reads it: words, "phrases", or, -not."""
+    channel_id: UUID | None = None
+    author_id: UUID | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+    has: Collection[str] = ()
+    """Of `projections.search.TRAITS`."""
+
+
+class After(msgspec.Struct, frozen=True):
+    """Where the next page begins."""
+
+    position: int
+    """Of the last result's message."""
+    rank: float | None = None
+    """Of the last result; None where pages go by time."""
+    newest: int = 0
+    """By rank: the first page's position. What was written or edited after it is in no further page."""
+    oldest: int = 0
+    """By rank: the oldest of the matches that are ranked."""
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A part of an excerpt."""
+
+    text: str
+    is_match: bool
+
+
+class Result(msgspec.Struct, frozen=True):
+    message: MessageRow
+    excerpt: list[Segment]
+
+
+class Results(msgspec.Struct, frozen=True):
+    """A page."""
+
+    results: list[Result]
+    after: After | None
+    position: int
+    """At which it is true, for both views."""
+
+
+class _Match(msgspec.Struct, frozen=True):
+    """A document that matches, which the person may see as far as the search knows."""
+
+    position: int
+    message_id: UUID
+    rank: float
+
+
+async def find(
+    connection: AsyncConnection[Any],
+    view: Search,
+    wanted: Wanted,
+    for_user: UUID,
+    *,
+    by_rank: bool = False,
+    after: After | None = None,
+    limit: int = 50,
+) -> Results | None:
+    """A page of what the person may see; None where the channel that is searched is none that they may see."""
+    search = _Finding(connection, view, wanted, for_user)
+    if not await search.begin():
+        return None
+    if not search.has_words:
+        return Results([], None, search.position)
+    return await (search.by_rank(after, limit) if by_rank else search.by_time(after, limit))
+
+
+class _Finding:
+    """One search."""
+
+    def __init__(self, connection: AsyncConnection[Any], view: Search, wanted: Wanted, for_user: UUID) -> None:
+        self._connection = connection
+        self._schema = schema_of(view)
+        self._windows = view.windows
+        self._wanted = wanted
+        self._query = f"websearch_to_tsquery('{view.language}', %(text)b)"
+        self._headline = (
+            f"ts_headline('{view.language}', translate(t.content, '{_START}{_STOP}', ''), {self._query}, '{_HEADLINE}')"
+        )
+        self._parameters: dict[str, Any] = {"text": wanted.text, "me": for_user}
+        self._conditions = [f"d.lexemes @@ {self._query}"]
+        self.position = 0
+        self._head = 0
+
+    async def begin(self) -> bool:
+        """Learn what the person may see and how far the views are; False where it is not the channel that is wanted."""
+        channel_id = self._wanted.channel_id
+        cursor = await self._connection.execute(
+            f"select {may_see('%(channel)b', '%(me)b') if channel_id else 'true'}, numnode({self._query}) > 0,"
+            f" coalesce({position_of(self._schema, group=NAME)}, 0), coalesce({_TIMELINE_POSITION}, 0), array("
+            # The person's current memberships, by index.
+            " select m.channel_id from memberships_v2.memberships m join channels_v2.channels c using (channel_id)"
+            " where m.user_id = %(me)b and m.left_position is null and c.kind <> 'public' and c.deleted_at is null)",
+            self._parameters | ({"channel": channel_id} if channel_id else {}),
+            binary=True,
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        may, self.has_words, self._head, timeline_position, mine = row
+        self.position = min(self._head, timeline_position)
+        self._restrict([mark_of(CHANNEL, channel_id)] if channel_id else [PUBLIC, *(mark_of(CHANNEL, c) for c in mine)])
+        self._filter()
+        return bool(may)
+
+    def _restrict(self, marks: Sequence[str]) -> None:
+        """Only documents with one of these marks. A condition of its own: the index meets it within the window only."""
+        name = f"marks_{len(self._conditions)}"
+        self._parameters[name] = _any_of(marks)
+        self._conditions.append(f"d.lexemes @@ %({name})b::text::tsquery")
+
+    def _filter(self) -> None:
+        wanted = self._wanted
+        if wanted.author_id is not None:
+            self._restrict([mark_of(AUTHOR, wanted.author_id)])
+        for trait in wanted.has:
+            self._restrict([TRAITS[trait]])
+        if wanted.before is not None or wanted.after is not None:
+            self._restrict(
+                days(
+                    FIRST_DAY if wanted.after is None else day_of(wanted.after),
+                    # What is before a midnight is of the day before; a day too many costs nothing.
+                    LAST_DAY if wanted.before is None else day_of(wanted.before),
+                )
+            )
+        # Marks are short, and days are long: the row decides.
+        for column, sign, value in (
+            ("channel_id", "=", wanted.channel_id),
+            ("author_id", "=", wanted.author_id),
+            ("created_at", "<", wanted.before),
+            ("created_at", ">", wanted.after),
+        ):
+            if value is not None:
+                name = f"{column}_{len(self._conditions)}"
+                self._parameters[name] = value
+                self._conditions.append(f"d.{column} {sign} %({name})b")
+
+    # By time
+
+    async def by_time(self, after: After | None, limit: int) -> Results:
+        """The newest results before the last page's last."""
+        results: list[Result] = []
+        positions: list[int] = []
+        walk = _Walk(self._windows, self._head + 1 if after is None else after.position)
+        while len(results) <= limit and not walk.is_over:
+            found, seen = await self._read_window(walk, limit + 1)
+            results += [result for _, result in found]
+            positions += [position for position, _ in found]
+            walk.go_on(seen, is_full=len(seen) > limit)
+        more = After(positions[limit - 1]) if len(results) > limit else None
+        return Results(results[:limit], more, self.position)
+
+    async def _read_window(self, walk: "_Walk", limit: int) -> tuple[list[tuple[int, Result]], list[int]]:
+        """Results with their positions, and the positions of all that was looked at, newest first."""
+        matches = (
+            f"select d.message_id, d.position, d.edited_at from {self._schema}.documents d where"
+            f" {self._in_window(walk)} order by d.position desc limit %(limit)b"
+        )
+        cursor = await self._connection.execute(
+            self._through_timeline(matches), self._parameters | walk.parameters | {"limit": limit}, binary=True
+        )
+        rows = await cursor.fetchall()
+        return [(row[0], _to_result(row)) for row in rows if row[1] is not None], [row[0] for row in rows]
+
+    def _in_window(self, walk: "_Walk") -> str:
+        """Matches in the window, by index `documents_lexemes`: a bitmap of the rows that have every condition."""
+        return f"d.lexemes @@ %(window)b::text::tsquery and {' and '.join(self._conditions)} and {walk.CONDITION}"
+
+    def _through_timeline(self, matches: str) -> str:
+        """The matches as the timeline has them; nothing beside the position of those that the person may not see.
+
+        One row of the timeline by primary key for each. Where the text is another one than what was searched, the view that
+        is behind has not seen the edit yet.
+        """
+        return (
+            f"with found as materialized ({matches}) select f.position, t.* from found f left join lateral ("
+            f" select {self._headline}, {timeline.COLUMNS} from timeline_v2.messages t where t.message_id = f.message_id"
+            " and t.deleted_at is null and t.edited_at is not distinct from f.edited_at"
+            f" and {may_see('t.channel_id', '%(me)b')}) as t on true order by f.position desc"
+        )
+
+    # By rank
+
+    async def by_rank(self, after: After | None, limit: int) -> Results:
+        """The best of the newest matches, after the last page's last."""
+        newest = self._head if after is None else after.newest
+        matches = await self._newest(newest, 0 if after is None else after.oldest)
+        oldest = matches[-1].position if matches else 0
+        matches.sort(key=_place)
+        if after is not None and after.rank is not None:
+            matches = [match for match in matches if _place(match) > (-after.rank, -after.position)]
+        results: list[Result] = []
+        last: list[_Match] = []
+        at = 0
+        while len(results) <= limit and at < len(matches):
+            chunk = matches[at : at + limit + 1]
+            found = await self._read_messages([match.message_id for match in chunk])
+            for match in chunk:
+                if match.message_id in found:
+                    results.append(found[match.message_id])
+                    last.append(match)
+            at += len(chunk)
+        more = None
+        if len(results) > limit:
+            end = last[limit - 1]
+            more = After(end.position, end.rank, newest, oldest if after is None else after.oldest)
+        return Results(results[:limit], more, self.position)
+
+    async def _newest(self, newest: int, oldest: int) -> list[_Match]:
+        """The newest matches, newest first, that have been as they are since `newest`."""
+        matches: list[_Match] = []
+        walk = _Walk(self._windows, newest + 1, oldest)
+        self._parameters["newest"] = newest
+        while len(matches) < RANKED_MAX and not walk.is_over:
+            limit = RANKED_MAX - len(matches)
+            cursor = await self._connection.execute(
+                f"select d.position, d.message_id, ts_rank_cd(d.lexemes, {self._query})::float8"
+                f" from {self._schema}.documents d where {self._in_window(walk)} and d.text_position <= %(newest)b"
+                " order by d.position desc limit %(limit)b",
+                self._parameters | walk.parameters | {"limit": limit},
+                binary=True,
+            )
+            rows = await cursor.fetchall()
+            matches += [_Match(*row) for row in rows]
+            walk.go_on([row[0] for row in rows], is_full=len(rows) == limit)
+        return matches
+
+    async def _read_messages(self, message_ids: Sequence[UUID]) -> dict[UUID, Result]:
+        matches = (
+            f"select message_id, position, edited_at from {self._schema}.documents where message_id = any(%(ids)b)"
+        )
+        cursor = await self._connection.execute(
+            self._through_timeline(matches), self._parameters | {"ids": list(message_ids)}, binary=True
+        )
+        results = [_to_result(row) for row in await cursor.fetchall() if row[1] is not None]
+        return {result.message.message_id: result for result in results}
+
+
+class _Walk:
+    """Windows of positions from the newest to the oldest, ever larger ones."""
+
+    CONDITION = "d.position < %(before)b and d.position >= %(oldest)b"
+
+    def __init__(self, windows: Spans, before: int, oldest: int = 0) -> None:
+        self._windows = windows
+        self._before, self._oldest = before, max(oldest, 1)
+        self._size = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self._before <= self._oldest
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        mark, bits = self._windows[self._size]
+        window = f"'{mark}{(self._before - 1) >> bits}'"
+        return {"window": window, "before": self._before, "oldest": self._oldest}
+
+    def go_on(self, seen: Sequence[int], *, is_full: bool) -> None:
+        """To what this window has beyond these positions, or to the next one."""
+        if is_full:
+            self._before = seen[-1]
+            return
+        _, bits = self._windows[self._size]
+        self._before = ((self._before - 1) >> bits) << bits
+        self._size = min(self._size + 1, len(self._windows) - 1)
+
+
+def _place(match: _Match) -> tuple[float, int]:
+    """Best first; of equally good ones the newest."""
+    return -match.rank, -match.position
+
+
+def _any_of(marks: Sequence[str]) -> str:
+    return " | ".join(f"'{mark}'" for mark in marks)
+
+
+def days(first: int, last: int) -> list[str]:
+    """The marks of the fewest spans that make up these days."""
+    marks = []
+    while first <= last:
+        mark, bits = next(
+            (mark, bits)
+            for mark, bits in reversed(DAYS)
+            if first % (1 << bits) == 0 and (first + (1 << bits) - 1 <= last or bits == 0)
+        )
+        marks.append(f"{mark}{first >> bits}")
+        first += 1 << bits
+    return marks
+
+
+def _to_result(row: Sequence[Any]) -> Result:
+    """A row of `_through_timeline`."""
+    segments = []
+    for part in row[1].split(_START):
+        matched, stop, rest = part.partition(_STOP)
+        if not stop:
+            matched, rest = "", part
+        segments += [Segment(text, is_match) for text, is_match in ((matched, True), (rest, False)) if text]
+    return Result(timeline.to_row(row[2:]), segments)
