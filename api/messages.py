@@ -10,14 +10,14 @@ from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api.freshness import INTEGER_MAX, MinPosition, Position, done, reading, written
-from api.paging import LIMIT_DEFAULT, Limit
+from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
 from domain.attachment import Attached
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage, no_message
-from projections import threads, timeline
+from projections import history, threads, timeline
 
 Before = Annotated[int | None, QueryParameter(name="before", ge=0, le=INTEGER_MAX, description="Older than this seq.")]
 After = Annotated[int | None, QueryParameter(name="after", ge=0, le=INTEGER_MAX, description="Newer than this seq.")]
@@ -88,6 +88,21 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """At which all of this was true."""
 
 
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message said, and since when."""
+
+    content: str
+    at: Time
+    by: UUID
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of versions, oldest first; the present one is the last of all."""
+
+    versions: list[Version]
+    next_cursor: str | None
+
+
 class NewMessage(Body, frozen=True):
     message_id: UUID
     """UUID version 7, made by the client. A resend with the same id is never posted twice."""
@@ -130,6 +145,7 @@ def to_message(row: timeline.MessageRow) -> Message:
         attachments=_attachments(row.attachments),
         reply_count=row.reply_count,
         last_reply_at=to_time_or_none(row.last_reply_at),
+        pinned=row.pinned,
     )
 
 
@@ -261,6 +277,26 @@ async def delete_message(request: ApiRequest, message_id: FromPath[UUID]) -> Res
     """Empty a message; it keeps its place. For its author, and the channel's admins and owners."""
     outcome = await request.execute(DeleteMessage(message_id=message_id, by=request.me, at=now()))
     return done(outcome.position)
+
+
+@get("/messages/{message_id:str}/history", tags=["messages"])
+async def list_versions(
+    request: ApiRequest,
+    message_id: FromPath[UUID],
+    cursor: Cursor = None,
+    limit: Limit = LIMIT_DEFAULT,
+    min_position: MinPosition = 0,
+) -> Response[History]:
+    """What a message said before it was edited. Of a deleted message nothing."""
+    after = from_cursor(cursor, history.VersionsAfter)
+    async with reading(request, min_position) as view:
+        found = await history.versions(view.connection, message_id, request.me, after=after, limit=limit)
+    if found is None:
+        raise no_message(message_id)
+    channel_id, rows, further = found
+    view.concerns(channel_id)
+    versions = [Version(content=row.content, at=to_time(row.at), by=row.by) for row in rows]
+    return view.answer(History(versions=versions, next_cursor=to_cursor(further) if further is not None else None))
 
 
 @get("/messages/{message_id:str}/replies", tags=["messages"])

@@ -7,6 +7,7 @@
 | join | everyone | added by a channel admin, or by a link of theirs (private); members are fixed (direct) |
 | invite by link | channel admins and owners, server admins | same (private) |
 | rename, topic, archive, remove people, delete others' messages | channel admins and owners, server admins | same |
+| pin a message | channel admins and owners, server admins | same; members of a direct channel |
 | delete channel, give roles | owners, server admins; the last owner cannot leave | same |
 | edit a message | its author | its author |
 
@@ -71,6 +72,18 @@ def may_govern(known: Loaded, channel_id: UUID, user_id: UUID, *, at_least: Role
     role = role_of(known, channel_id, user_id)
     if not user.is_admin and (role is None or _RANK[role] < _RANK[at_least]):
         raise Forbidden(f"This needs the role {at_least} in the channel.")
+    return channel
+
+
+def may_pin(known: Loaded, channel_id: UUID, user_id: UUID) -> ChannelState:
+    """The channel, for who governs it, and for the members of a direct one, while it is not archived."""
+    channel = known.get(channel_id, ChannelState)
+    is_mine = channel is not None and channel.kind is ChannelKind.DIRECT and role_of(known, channel_id, user_id)
+    if is_mine:
+        return may_write(known, channel_id, user_id)
+    channel = may_govern(known, channel_id, user_id, at_least=Role.ADMIN)
+    if channel.is_archived:
+        raise Archived
     return channel
 
 

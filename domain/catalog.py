@@ -38,6 +38,8 @@ EVENTS: dict[str, type[Event]] = {
     "message.posted.1": message.MessagePosted,
     "message.edited.1": message.MessageEdited,
     "message.deleted.1": message.MessageDeleted,
+    "message.pinned.1": message.MessagePinned,
+    "message.unpinned.1": message.MessageUnpinned,
     "reaction.added.1": reaction.ReactionAdded,
     "reaction.removed.1": reaction.ReactionRemoved,
     "reading.marked_read.1": reading.MarkedRead,
@@ -95,7 +97,16 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
     **dict.fromkeys(
         (invitation.InvitationCreated, invitation.InvitationUsed, invitation.InvitationRevoked), invitation.evolve
     ),
-    **dict.fromkeys((message.MessagePosted, message.MessageEdited, message.MessageDeleted), message.evolve),
+    **dict.fromkeys(
+        (
+            message.MessagePosted,
+            message.MessageEdited,
+            message.MessageDeleted,
+            message.MessagePinned,
+            message.MessageUnpinned,
+        ),
+        message.evolve,
+    ),
     **dict.fromkeys(
         (
             reading.MarkedRead,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.access import may_govern, may_take_part, may_write
+from domain.access import may_govern, may_pin, may_take_part, may_write
 from domain.attachment import Attached, AttachmentAttached, check_attachment_ids, take
 from domain.channel_state import Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
@@ -53,7 +53,19 @@ class MessageDeleted(Event, frozen=True, kw_only=True):
     at: datetime
 
 
-MessageEvent = MessagePosted | MessageEdited | MessageDeleted
+class MessagePinned(Event, frozen=True, kw_only=True):
+    channel_id: UUID
+    by: UUID
+    at: datetime
+
+
+class MessageUnpinned(Event, frozen=True, kw_only=True):
+    channel_id: UUID
+    by: UUID
+    at: datetime
+
+
+MessageEvent = MessagePosted | MessageEdited | MessageDeleted | MessagePinned | MessageUnpinned
 
 
 class MessageState(State, frozen=True, kw_only=True):
@@ -63,6 +75,7 @@ class MessageState(State, frozen=True, kw_only=True):
     parent_id: UUID | None = None
     is_deleted: bool = False
     has_attachments: bool = False
+    is_pinned: bool = False
 
 
 def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
@@ -78,7 +91,9 @@ def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
     assert state is not None, "a message's first event is its posting"
     if isinstance(event, MessageEdited):
         return replace(state, content=event.content)
-    return replace(state, content="", is_deleted=True)
+    if isinstance(event, MessageDeleted):
+        return replace(state, content="", is_deleted=True, is_pinned=False)
+    return replace(state, is_pinned=isinstance(event, MessagePinned))
 
 
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
@@ -238,6 +253,31 @@ class DeleteMessage(Command, frozen=True, kw_only=True):
             return ()
         deleted = MessageDeleted(channel_id=message.channel_id, by=self.by, at=self.at)
         return (NewEvent(self.message_id, deleted, message.channel_id),)
+
+
+class PinMessage(Command, frozen=True, kw_only=True):
+    """Keep a message at hand in its channel (`pinned=True`), or no more. Whoever deletes it takes the pin away."""
+
+    message_id: UUID
+    by: UUID
+    at: datetime
+    pinned: bool
+
+    def needs(self, known: Loaded) -> Needs:
+        return Needs(streams_of(known, self.message_id, self.by))
+
+    def decide(self, known: Loaded) -> Sequence[NewEvent]:
+        message = existing_message(known, self.message_id)
+        with hidden_as(self.message_id):
+            may_pin(known, message.channel_id, self.by)
+        if message.is_deleted:
+            raise NotFound("The message was deleted.", field="message_id")
+        if message.is_pinned == self.pinned:
+            return ()
+        kind = MessagePinned if self.pinned else MessageUnpinned
+        return (
+            NewEvent(self.message_id, kind(channel_id=message.channel_id, by=self.by, at=self.at), message.channel_id),
+        )
 
 
 def streams_of(known: Loaded, message_id: UUID, user_id: UUID) -> tuple[UUID, ...]:

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 
 from domain.attachment import Attached
 from domain.decider import Recorded
-from domain.message import MessageDeleted, MessageEdited, MessagePosted
+from domain.message import MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageUnpinned
 from projections.columns import Bools, Int8s, Moments, Texts, Uuids
 from projections.projection import Write, may_see, position_of
 from projections.reactions import COLUMN, ReactionRow, to_reactions
@@ -31,7 +31,8 @@ def tables(schema: str) -> str:
             author_id uuid not null, content text not null, created_at timestamptz not null,
             edited_at timestamptz, deleted_at timestamptz, parent_id uuid, also_to_channel bool not null,
             mentions text not null default '', mentions_channel bool not null,
-            attachments text not null default '', reply_count int not null default 0, last_reply_at timestamptz
+            attachments text not null default '', reply_count int not null default 0, last_reply_at timestamptz,
+            pinned bigint -- the position of the pin
         ) with (fillfactor = 85); -- room to count replies in place, without touching an index
         -- A page by seq, with its deleted messages.
         create unique index messages_page on {schema}.messages (channel_id, seq)
@@ -43,6 +44,8 @@ def tables(schema: str) -> str:
             where (parent_id is null or also_to_channel) and deleted_at is null;
         create index messages_unread_replies on {schema}.messages (parent_id, seq) include (author_id)
             where parent_id is not null and deleted_at is null;
+        -- The pins of a channel.
+        create index messages_pins on {schema}.messages (channel_id, pinned) where pinned is not null;
         -- The few that mention everybody.
         create index messages_mentions_channel on {schema}.messages (channel_id, seq)
             where mentions_channel and deleted_at is null;
@@ -92,6 +95,7 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
     edited: dict[UUID, MessageEdited] = {}
     deleted: dict[UUID, datetime] = {}
     replies: dict[UUID, tuple[int, datetime]] = {}
+    pinned: dict[UUID, int | None] = {}
     for recorded in batch:
         event = recorded.event
         if isinstance(event, MessagePosted):
@@ -105,7 +109,10 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
             else:
                 row[_CONTENT], row[_EDITED_AT] = event.content, event.at
                 row[_MENTIONED], row[_EVERYBODY] = _to_text(event.mentions), event.mentions_channel
+        elif isinstance(event, MessagePinned | MessageUnpinned):
+            pinned[recorded.stream_id] = recorded.position if isinstance(event, MessagePinned) else None
         elif isinstance(event, MessageDeleted):
+            pinned.pop(recorded.stream_id, None)
             # An edit before it stays among the writes: that the message was edited remains known.
             deleted[recorded.stream_id] = event.at
             row = posted.get(recorded.stream_id)
@@ -116,6 +123,7 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
         *_inserts(schema, posted),
         *_edits(schema, edited),
         *_replies(schema, replies),
+        *_pins(schema, pinned),
         *_deletions(schema, deleted, posted),
     ]
 
@@ -163,6 +171,16 @@ def _replies(schema: str, replies: dict[UUID, tuple[int, datetime]]) -> list[Wri
     return [(statement, [Uuids(replies), Int8s(counts), Moments(moments)])]
 
 
+def _pins(schema: str, pinned: dict[UUID, int | None]) -> list[Write]:
+    if not pinned:
+        return []
+    statement = (
+        f"update {schema}.messages m set pinned = u.pinned from unnest(%b::uuid[], %b::int8[]) as u(id, pinned)"
+        " where m.message_id = u.id"
+    )
+    return [(statement, [list(pinned), list(pinned.values())])]
+
+
 def _deletions(schema: str, deleted: dict[UUID, datetime], posted: Collection[UUID]) -> list[Write]:
     if not deleted:
         return []
@@ -171,7 +189,8 @@ def _deletions(schema: str, deleted: dict[UUID, datetime], posted: Collection[UU
     if older:
         statement = (
             f"update {schema}.messages m set content = '', deleted_at = u.at, mentions = '', mentions_channel = false,"
-            " attachments = '' from unnest(%b::uuid[], %b::timestamptz[]) as u(id, at) where m.message_id = u.id"
+            " attachments = '', pinned = null"
+            " from unnest(%b::uuid[], %b::timestamptz[]) as u(id, at) where m.message_id = u.id"
         )
         writes.append((statement, [list(older), list(older.values())]))
     # Every deleted message was counted once, and is deleted once. The newest reply that is left tells the time.
@@ -201,6 +220,7 @@ class MessageRow(msgspec.Struct, frozen=True):
     attachments: tuple[Attached, ...]
     reply_count: int
     last_reply_at: datetime | None
+    pinned: bool
     reactions: tuple[ReactionRow, ...]
 
 
@@ -215,10 +235,10 @@ class Page(msgspec.Struct, frozen=True):
 
 COLUMNS = (
     "t.message_id, t.channel_id, t.seq, t.author_id, t.content, t.created_at, t.edited_at, t.deleted_at, t.parent_id,"
-    " t.also_to_channel, t.mentions, t.mentions_channel, t.attachments, t.reply_count, t.last_reply_at"
-    f", {COLUMN}"
+    " t.also_to_channel, t.mentions, t.mentions_channel, t.attachments, t.reply_count, t.last_reply_at,"
+    f" t.pinned is not null, {COLUMN}"
 )
-_MENTIONS, _ATTACHMENTS, _REACTIONS = 10, 12, 15
+_MENTIONS, _ATTACHMENTS, _REACTIONS = 10, 12, 16
 
 
 def to_row(columns: Sequence[Any]) -> MessageRow:
@@ -326,3 +346,35 @@ async def message(connection: AsyncConnection[Any], message_id: UUID, for_user: 
     )
     row = await cursor.fetchone()
     return to_row(row) if row is not None else None
+
+
+class PinsAfter(msgspec.Struct, frozen=True):
+    """Where a page of pins ended."""
+
+    pinned: int
+
+
+async def pins(
+    connection: AsyncConnection[Any], channel_id: UUID, for_user: UUID, *, after: PinsAfter | None, limit: int
+) -> tuple[list[MessageRow], PinsAfter | None] | None:
+    """The channel's pinned messages, newest pin first, and where the next page begins; None where the person may not see it.
+
+    Index `messages_pins`; at most limit + 1 rows.
+    """
+    cursor = await connection.execute(
+        f"select seen.yes, t.pinned, {COLUMNS} from (select {may_see('%(channel)b', '%(me)b')} as yes) as seen"
+        " left join lateral (select * from timeline_v2.messages where channel_id = %(channel)b and pinned is not null"
+        " and pinned < %(after)b order by pinned desc limit %(limit)b) as t on seen.yes order by t.pinned desc",
+        {
+            "channel": channel_id,
+            "me": for_user,
+            "after": after.pinned if after is not None else _LAST,
+            "limit": limit + 1,
+        },
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    if not rows[0][0]:
+        return None
+    found = [to_row(row[2:]) for row in rows[:limit] if row[1] is not None]
+    return found, PinsAfter(rows[limit - 1][1]) if len(rows) > limit else None

@@ -80,6 +80,20 @@ class MessageDeleted(ServerFrame, frozen=True, kw_only=True):
     by: UUID
 
 
+class MessagePinned(ServerFrame, frozen=True, kw_only=True):
+    """A message was pinned."""
+
+    message_id: UUID
+    by: UUID
+
+
+class MessageUnpinned(ServerFrame, frozen=True, kw_only=True):
+    """A message is pinned no more. One that is deleted loses its pin without this."""
+
+    message_id: UUID
+    by: UUID
+
+
 class ReactionAdded(ServerFrame, frozen=True, kw_only=True):
     """Somebody has put an emoji on a message."""
 
@@ -196,6 +210,8 @@ EVENT_FRAMES: dict[str, type[ServerFrame]] = {
     "new_reply": NewReply,
     "message_updated": MessageUpdated,
     "message_deleted": MessageDeleted,
+    "message_pinned": MessagePinned,
+    "message_unpinned": MessageUnpinned,
     "reaction_added": ReactionAdded,
     "reaction_removed": ReactionRemoved,
     "channel_created": ChannelCreated,
@@ -393,6 +409,8 @@ _DATA: dict[type[Event], Callable[[Recorded, Any], ServerFrame]] = {
     message.MessagePosted: _posted,
     message.MessageEdited: _edited,
     message.MessageDeleted: lambda r, e: MessageDeleted(message_id=r.stream_id, by=e.by),
+    message.MessagePinned: lambda r, e: MessagePinned(message_id=r.stream_id, by=e.by),
+    message.MessageUnpinned: lambda r, e: MessageUnpinned(message_id=r.stream_id, by=e.by),
     reaction.ReactionAdded: lambda _, e: ReactionAdded(message_id=e.message_id, user_id=e.user_id, emoji=e.emoji),
     reaction.ReactionRemoved: lambda _, e: ReactionRemoved(message_id=e.message_id, user_id=e.user_id, emoji=e.emoji),
     reading.MarkedRead: _marked,

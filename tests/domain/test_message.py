@@ -2,8 +2,9 @@
 
 import pytest
 
+from domain.errors import NotFound
 from domain.ids import imported_id
-from domain.message import MessageDeleted, MessageEdited, MessagePosted, MessageState, mentioned_names
+from domain.message import MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageState, mentioned_names
 from tests.support.builders import AT
 from tests.support.cast import (
     ADMIN,
@@ -14,6 +15,7 @@ from tests.support.cast import (
     OWNER,
     PRIVATE,
     PUBLIC,
+    ROOT,
     archive,
     delete,
     delete_channel,
@@ -21,9 +23,12 @@ from tests.support.cast import (
     join,
     leave,
     m,
+    pin,
     post,
+    react,
     remove,
     town,
+    unreact,
 )
 from tests.support.spec import changed
 
@@ -175,3 +180,31 @@ def test_a_message_is_deleted_by_its_author_or_by_who_governs() -> None:
     assert world.refusal(delete(MEMBER, 3)) == "not_a_member"
     world.given(join(MEMBER), archive(OWNER))
     assert world.do(delete(MEMBER, 3)), "what was said can be taken back in an archived channel too"
+
+
+def test_a_message_is_pinned_by_who_governs_and_once() -> None:
+    """Not by its author alone; not in an archived channel; and whoever deletes it takes the pin away."""
+    world = town().given(post(MEMBER, 1), post(MEMBER, 2, channel_id=PRIVATE))
+    assert world.refusal(pin(MEMBER, 1)) == "forbidden"
+    assert world.do(pin(ADMIN, 1)) == (MessagePinned(channel_id=PUBLIC, by=ADMIN, at=AT),)
+    assert world.do(pin(OWNER, 1)) == ()
+    assert world.names(pin(OWNER, 1, pinned=False)) == ["message.unpinned"]
+    assert world.do(pin(OWNER, 1, pinned=False)) == ()
+    assert world.refusal(pin(OWNER, 9)) == world.refusal(pin(GUEST, 2)) == "not_found"
+    world.given(pin(ROOT, 2), pin(OWNER, 1), edit(MEMBER, 1), archive(OWNER))
+    assert world.refusal(pin(OWNER, 1, pinned=False)) == "archived"
+    world.given(delete(MEMBER, 1), archive(OWNER, archived=False))
+    assert world.refusal(pin(OWNER, 1)) == world.refusal(pin(OWNER, 1, pinned=False)) == "not_found"
+    assert world.states[m(1)] == MessageState(channel_id=PUBLIC, author_id=MEMBER, content="", is_deleted=True)
+
+
+def test_who_may_not_see_a_message_is_told_as_much_as_of_none() -> None:
+    """Whatever is asked about it: the refusal does not name its channel."""
+    world = town().given(post(MEMBER, 1, channel_id=PRIVATE))
+    for command in (edit, delete, pin, react, unreact):
+        texts = set()
+        for message in (1, 9):
+            with pytest.raises(NotFound) as refused:
+                world.do(command(GUEST, message))
+            texts.add((str(refused.value).replace(str(m(message)), "it"), refused.value.field))
+        assert len(texts) == 1

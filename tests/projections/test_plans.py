@@ -8,10 +8,13 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from domain import catalog
+from domain.message import MessagePosted
 from projections import (
     attachments,
     channels,
     followed_threads,
+    history,
     invitations,
     memberships,
     people,
@@ -34,6 +37,11 @@ def _id(kind: str, number: str) -> str:
     return f"md5('{kind}' || ({number})::text)::uuid"
 
 
+_POSTED = catalog.encode(
+    MessagePosted(
+        channel_id=UUID(int=1), author_id=UUID(int=2), content="hello", created_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+)[1].decode()
 _AUTHOR = _id("p", f"1 + (n * 17 + n / 500) % {PEOPLE}")
 _ROOT = _id("m", f"1 + n % {CHANNELS} + {CHANNELS} * (n * 31 % 37)")
 _FILL = f"""
@@ -56,7 +64,7 @@ _FILL = f"""
     insert into timeline_v2.messages
         select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
             case when n % 50 = 0 then now() end, case when n % 4 = 0 then {_ROOT} end,
-            n % 8 = 0, '', n % 100 = 1, '', 0, null
+            n % 8 = 0, '', n % 100 = 1, '', 0, null, case when n % 400 = 7 then n end
         from generate_series(1, {MESSAGES}) as n;
     insert into reactions_v1.reactions
         select {_id("m", "n % 3000")}, 'e' || n % 7, {_id("p", f"1 + (n * 13 + n / 3000) % {PEOPLE}")}, n, now()
@@ -71,7 +79,7 @@ _FILL = f"""
         select m.message_id, {_id("p", f"1 + (m.seq + 1) % {PEOPLE}")}, m.channel_id, m.seq, m.parent_id, true
         from timeline_v2.messages m where m.seq % 3 = 0;
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, feed_id, feed_seq, recorded_at)
-        select m.message_id, 1, 'message.posted.1', '{{}}', m.position, m.channel_id, m.seq, now()
+        select m.message_id, 1, 'message.posted.1', '{_POSTED}', m.position, m.channel_id, m.seq, now()
         from timeline_v2.messages m;
     insert into attachments_v1.attachments
         select {_id("f", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, {_AUTHOR}, 'a.png', 'image/png', n, n / 2, now(),
@@ -91,6 +99,9 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "page around": lambda c, channel, me, _: timeline.page(c, channel, me, around=20_000),
     "replies": lambda c, _, me, root: threads.replies(c, root, me),
     "message": lambda c, _, me, root: timeline.message(c, root, me),
+    "pins": lambda c, channel, me, _: timeline.pins(c, channel, me, after=None, limit=50),
+    "history": lambda c, _, me, root: history.versions(c, root, me, after=None, limit=50),
+    "is_deleted": lambda c, _, __, root: history.is_deleted(c, root),
     "emoji": lambda c, _, __, root: reactions.emoji_on(c, root),
     "who": lambda c, _, me, root: reactions.who(c, root, me, "e1", after=None, limit=50),
     "channel": lambda c, channel, me, _: channels.channel(c, channel, me),

@@ -11,7 +11,7 @@ from domain.collection import CollectAttachment
 from domain.ids import invitation_id
 from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
-from domain.message import DeleteMessage, EditMessage, PostMessage
+from domain.message import DeleteMessage, EditMessage, PinMessage, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import DeactivateUser, ReactivateUser, RegisterUser, SetAdmin
@@ -184,6 +184,11 @@ def edit(by: UUID, message: int, content: str = "changed") -> EditMessage:
 def delete(by: UUID, message: int) -> DeleteMessage:
     """A message is deleted."""
     return DeleteMessage(message_id=m(message), by=by, at=AT)
+
+
+def pin(by: UUID, message: int, *, pinned: bool = True) -> PinMessage:
+    """A message is pinned, or no more."""
+    return PinMessage(message_id=m(message), by=by, at=AT, pinned=pinned)
 
 
 def react(by: UUID, message: int, emoji: str = "👍", *, on_message: frozenset[str] = frozenset()) -> AddReaction:

@@ -30,7 +30,7 @@ from domain.membership import (
     RemoveMember,
     SetMember,
 )
-from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
+from domain.message import DeleteMessage, EditMessage, MessagePosted, PinMessage, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 from domain.user import ChangeProfile, DeactivateUser, ReactivateUser, RegisterUser, SetAdmin, UserState
@@ -298,6 +298,11 @@ class History(World):
         if message_id := self._message():
             self.attempt(DeleteMessage(message_id=message_id, by=self.authors[message_id], at=self.now))
 
+    def _pin(self) -> None:
+        if (place := self._place()) and (messages := self.messages[place[0]][-6:]):
+            message_id, pinned = self.rng.choice(messages), self.rng.random() < 0.7
+            self.attempt(PinMessage(message_id=message_id, by=place[1], at=self.now, pinned=pinned))
+
     def _react(self) -> None:
         """Somebody reacts, or takes a reaction back; mostly to one of few messages, with one of few emoji."""
         if not (place := self._place()):
@@ -368,6 +373,7 @@ _WEIGHTS = {
     "mark": 14,
     "follow": 6,
     "level": 2,
+    "pin": 8,
     "react": 24,
     "upload": 8,
     "collect": 3,

@@ -1,0 +1,79 @@
+"""The versions of a message, from its stream in the log: no view keeps what was said before.
+
+Of a deleted message there is none, whatever was there: that is asked of the log too, so that no view which is behind tells it.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+
+from domain import catalog
+from domain.message import MessageEdited, MessagePosted
+from projections.projection import may_see
+
+
+class VersionRow(msgspec.Struct, frozen=True):
+    content: str
+    at: datetime
+    by: UUID
+
+
+class VersionsAfter(msgspec.Struct, frozen=True):
+    """Where a page of versions ended."""
+
+    version: int
+
+
+_DELETED = (
+    "exists (select from stored_events d where d.originator_id = %(id)b and d.originator_version > 1"
+    " and d.topic = 'message.deleted.1')"
+)
+
+
+async def versions(
+    connection: AsyncConnection[Any], message_id: UUID, for_user: UUID, *, after: VersionsAfter | None, limit: int
+) -> tuple[UUID, list[VersionRow], VersionsAfter | None] | None:
+    """The message's channel, what it said, oldest first, and where the next page begins.
+
+    None where the person may not see the message. The stream's range of the log's primary key, stopped at limit + 1 versions.
+    """
+    cursor = await connection.execute(
+        "select m.channel_id, e.topic, e.state, e.originator_version from (select t.message_id, t.channel_id,"
+        f" t.deleted_at is not null or {_DELETED} as is_deleted from timeline_v2.messages t"
+        f" where t.message_id = %(id)b and {may_see('t.channel_id', '%(me)b')}) as m"
+        " left join lateral (select s.topic, s.state, s.originator_version from stored_events s"
+        " where s.originator_id = m.message_id and s.originator_version > %(after)b"
+        " and s.topic = any(%(topics)b) order by s.originator_version limit %(limit)b) as e on not m.is_deleted"
+        " order by e.originator_version",
+        {
+            "id": message_id,
+            "me": for_user,
+            "after": after.version if after is not None else 0,
+            "topics": ["message.posted.1", "message.edited.1"],
+            "limit": limit + 1,
+        },
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    if not rows:
+        return None
+    found = [_to_version(row[1], row[2]) for row in rows[:limit] if row[1] is not None]
+    return rows[0][0], found, VersionsAfter(rows[limit - 1][3]) if len(rows) > limit else None
+
+
+def _to_version(topic: str, state: bytes) -> VersionRow:
+    event = catalog.decode(topic, state)
+    if isinstance(event, MessagePosted):
+        return VersionRow(event.content, event.created_at, event.author_id)
+    assert isinstance(event, MessageEdited), "no other event has content"
+    return VersionRow(event.content, event.at, event.by)
+
+
+async def is_deleted(connection: AsyncConnection[Any], message_id: UUID) -> bool:
+    """Whether the log has the message's deletion, whoever asks."""
+    cursor = await connection.execute(f"select {_DELETED}", {"id": message_id}, binary=True)
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
