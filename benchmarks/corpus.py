@@ -22,9 +22,10 @@ from domain import catalog
 from domain.channel import ChannelCreated
 from domain.channel_state import ChannelKind, Role
 from domain.decider import Event, Recorded, Unknown
-from domain.ids import WORKSPACE_FEED, channel_name_id, membership_id, reading_id, user_name_id
+from domain.ids import WORKSPACE_FEED, channel_name_id, fold_name, membership_id, reading_id, user_name_id
 from domain.membership import MemberJoined
-from domain.message import MessageDeleted, MessageEdited, MessagePosted, mentioned_names
+from domain.mentions import EVERYBODY, mentioned_names
+from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from domain.name_claim import NameClaimed
 from domain.reading import MarkedRead
 from domain.user import UserRegistered
@@ -110,9 +111,10 @@ class Town:
     @functools.cached_property
     def _mentions(self) -> list[tuple[tuple[UUID, ...], bool]]:
         found = []
+        known = {fold_name(name): user_id for name, user_id in self.people.items()}
         for message in self._messages:
             names = mentioned_names(message.content)
-            found.append((tuple(self.people[name] for name in names if name in self.people), "channel" in names))
+            found.append((tuple(known[name] for name in names if name in known), EVERYBODY in names))
         return found
 
     def _talk(self, copy: int) -> Iterator[Recorded]:

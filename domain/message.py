@@ -2,7 +2,6 @@
 resend finds the first one, for ever (promise R2).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,11 +16,9 @@ from domain.channel_state import Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import Forbidden, InvalidId, MessageIdTaken, NotFound
 from domain.ids import membership_id, user_name_id
+from domain.mentions import EVERYBODY, mentioned_names
 from domain.name_claim import NameState
 from domain.text import CONTENT_MAX_CHARACTERS, IMPORTED_CONTENT_MAX_CHARACTERS, check_content
-
-MENTIONS_MAX = 50
-"""Names looked up for one message; a longer list mentions the first 50."""
 
 
 class MessagePosted(Event, frozen=True, kw_only=True):
@@ -96,31 +93,15 @@ def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
     return replace(state, is_pinned=isinstance(event, MessagePinned))
 
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
-_MENTION = re.compile(r"(?<![\w@./])@([\w.-]{1,40})")
-
-
-def mentioned_names(content: str) -> tuple[str, ...]:
-    """The names after `@` outside code, each once, in order. A trailing `.` or `-` ends the sentence, not the name."""
-    if "@" not in content:
-        return ()
-    names = (name.rstrip(".-") for name in _MENTION.findall(_CODE.sub(" ", content)))
-    return tuple(dict.fromkeys(name for name in names if name))[:MENTIONS_MAX]
-
-
 def _name_claims(content: str) -> tuple[UUID, ...]:
-    if "@" not in content:
-        return ()
-    return tuple(user_name_id(name) for name in mentioned_names(content) if name != "channel")
+    return tuple(user_name_id(name) for name in mentioned_names(content) if name != EVERYBODY)
 
 
 def _resolve(known: Loaded, content: str) -> tuple[tuple[UUID, ...], bool]:
     """The people mentioned, and whether the channel is."""
-    if "@" not in content:
-        return (), False
     claims = (known.get(claim_id, NameState) for claim_id in _name_claims(content))
     people = dict.fromkeys(claim.holder_id for claim in claims if claim and claim.holder_id)
-    return tuple(people), "channel" in mentioned_names(content)
+    return tuple(people), EVERYBODY in mentioned_names(content)
 
 
 class PostMessage(Command, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import NotFound
 from domain.ids import imported_id
-from domain.message import MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageState, mentioned_names
+from domain.message import MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageState
 from tests.support.builders import AT
 from tests.support.cast import (
     ADMIN,
@@ -130,30 +130,6 @@ def test_a_mention_is_resolved_by_the_folded_name() -> None:
     (edited,) = world.do(edit(MEMBER, 1, "@mia"))
     assert isinstance(edited, MessageEdited)
     assert (edited.mentions, edited.mentions_channel) == ((MEMBER,), False)
-
-
-@pytest.mark.parametrize(
-    ("content", "names"),
-    [
-        ("no names", ()),
-        ("@ada", ("ada",)),
-        ("(@ada) @bob, @ada", ("ada", "bob")),
-        ("thanks @ada. and @bob-", ("ada", "bob")),
-        ("@a.b-c_d", ("a.b-c_d",)),
-        ("@...", ()),
-        ("mail ada@example.org", ()),
-        ("https://example.org/@ada", ()),
-        ("@@ada", ()),
-        ("`@ada` and ```\n@bob\n``` @eve", ("eve",)),
-        ("```\n@ada never closed", ()),
-        ("@Łukasz @日本", ("Łukasz", "日本")),
-        ("@" + "x" * 40, ("x" * 40,)),
-        (" ".join(f"@n{n}" for n in range(60)), tuple(f"n{n}" for n in range(50))),
-    ],
-)
-def test_mentioned_names_are_those_after_an_at_sign_outside_code(content: str, names: tuple[str, ...]) -> None:
-    """Each once, in order, at most fifty."""
-    assert mentioned_names(content) == names
 
 
 def test_only_the_author_edits_and_only_while_a_member() -> None:
