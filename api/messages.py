@@ -1,6 +1,7 @@
 """Messages: posted, paged, changed; and replies."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -176,9 +177,11 @@ AGAIN = {200: ResponseSpec(ChangedMessage, description="It was there already.", 
 async def _current(
     request: ApiRequest, message_id: UUID, position: int, otherwise: ChangedMessage | None = None
 ) -> Response[ChangedMessage]:
-    """The message as it is now; `otherwise` where this person may not see it any more."""
+    """The message as it is now; `otherwise`, its first event's, where this person may not see it any more."""
     async with reading(request, position) as view:
         row = await timeline.message(view.connection, message_id, request.me)
+        # The views may be behind a deletion, which is later than the position; what was deleted does not come back.
+        deleted_at = None if otherwise is None else await history.deleted_at(view.connection, message_id)
     if row is not None:
         view.concerns(row.channel_id)
         message = ChangedMessage(**msgspec.structs.asdict(to_message(row)), position=position)
@@ -186,7 +189,22 @@ async def _current(
         message = otherwise
     else:
         raise no_message(message_id)
+    if deleted_at is not None and message.deleted_at is None:
+        message = _emptied(message, deleted_at)
     return view.answer(message, position=position)
+
+
+def _emptied(message: ChangedMessage, deleted_at: datetime) -> ChangedMessage:
+    return msgspec.structs.replace(
+        message,
+        content="",
+        deleted_at=to_time(deleted_at),
+        mentions=[],
+        mentions_channel=False,
+        attachments=[],
+        reactions=[],
+        pinned=False,
+    )
 
 
 @post("/channels/{channel_id:str}/messages", tags=["messages"], responses=AGAIN)

@@ -11,7 +11,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from domain import catalog
-from domain.message import MessageEdited, MessagePosted
+from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from projections.projection import may_see
 
 
@@ -27,9 +27,10 @@ class VersionsAfter(msgspec.Struct, frozen=True):
     version: int
 
 
+_DELETION = "message.deleted.1"
 _DELETED = (
     "exists (select from stored_events d where d.originator_id = %(id)b and d.originator_version > 1"
-    " and d.topic = 'message.deleted.1')"
+    f" and d.topic = '{_DELETION}')"
 )
 
 
@@ -72,8 +73,14 @@ def _to_version(topic: str, state: bytes) -> VersionRow:
     return VersionRow(event.content, event.at, event.by)
 
 
-async def is_deleted(connection: AsyncConnection[Any], message_id: UUID) -> bool:
-    """Whether the log has the message's deletion, whoever asks."""
-    cursor = await connection.execute(f"select {_DELETED}", {"id": message_id}, binary=True)
+async def deleted_at(connection: AsyncConnection[Any], message_id: UUID) -> datetime | None:
+    """When the message was deleted, as the log has it, whoever asks. The stream's range of the log's primary key."""
+    cursor = await connection.execute(
+        "select s.topic, s.state from stored_events s where s.originator_id = %b and s.originator_version > 1"
+        f" and s.topic = '{_DELETION}' limit 1",
+        [message_id],
+        binary=True,
+    )
     row = await cursor.fetchone()
-    return row is not None and bool(row[0])
+    event = catalog.decode(*row) if row is not None else None
+    return event.at if isinstance(event, MessageDeleted) else None

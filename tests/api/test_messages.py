@@ -158,6 +158,110 @@ async def test_a_page_around_a_message_has_both_sides(ann: Person) -> None:
     assert (newer["has_more_before"], newer["has_more_after"]) == (True, False)
 
 
+async def test_a_link_is_followed_to_whatever_it_names(ann: Person, ben: Person) -> None:
+    """The message's id tells channel and seq. A deleted message stands in its place, a reply among its thread, and around the
+    seq of a join or a reaction, or none at all, is what is there.
+    """
+    channel_id = await ann.make_channel()
+    path = f"/channels/{channel_id}/messages"
+    posted = [await ann.say(channel_id, f"message {number}") for number in range(3)]
+    reply = await ann.say(channel_id, "only in the thread", parent_id=posted[0]["message_id"])
+    joined = (await ben.post(f"/channels/{channel_id}/join")).json()["position"]
+    posted += [await ben.say(channel_id, f"message {number}") for number in range(3, 6)]
+    reacted = (await ann.put(f"/messages/{posted[5]['message_id']}/reactions/x")).json()["position"]
+    last = (await ben.delete(f"/messages/{posted[4]['message_id']}")).json()["position"]
+    gone = (await ann.get(f"/messages/{posted[4]['message_id']}", min_position=last)).json()
+    assert (gone["channel_id"], gone["content"]) == (channel_id, "")
+
+    async def around(seq: int, limit: int = 2) -> list[int]:
+        page = (await ann.get(path, around=seq, limit=limit)).json()
+        return [m["seq"] for m in page["messages"]]
+
+    seqs = [m["seq"] for m in posted]
+    assert await around(gone["seq"]) == [seqs[3], gone["seq"]]
+    assert gone in (await ann.get(path, around=gone["seq"])).json()["messages"]
+    link = (await ben.get(f"/messages/{reply['message_id']}")).json()
+    assert (link["parent_id"], link["also_to_channel"]) == (posted[0]["message_id"], False)
+    assert await around(link["seq"]) == [seqs[2], seqs[3]], "it is not on the page: its neighbours are"
+    thread = (await ben.get(f"/messages/{link['parent_id']}/replies", after=link["seq"] - 1)).json()
+    assert [m["message_id"] for m in thread["messages"]] == [reply["message_id"]]
+    at_join = reply["seq"] + joined - reply["position"]
+    assert await around(at_join) == [seqs[2], seqs[3]]
+    assert await around(seqs[5] + reacted - posted[5]["position"]) == [seqs[5]]
+    assert await around(0) == [seqs[0]]
+    assert await around(10**6, limit=100) == seqs
+    assert (await around(10**6)) == [seqs[5]]
+
+
+async def test_what_was_deleted_does_not_come_back_by_any_way(server: Server, ann: Person, ben: Person) -> None:
+    """Not on a page, in a thread or a preview, among pins, reactions or versions, in a replay, or as the answer to a resend."""
+    channel_id = await ann.make_channel(kind="private")
+    await ann.add(channel_id, ben)
+    root = await ann.say(channel_id, "root")
+    body = {
+        "message_id": new_id(),
+        "content": "@ben the-secret",
+        "parent_id": root["message_id"],
+        "also_to_channel": True,
+    }
+    posting = f"/channels/{channel_id}/messages"
+    assert (await ben.post(posting, body, key="k")).status_code == 201
+    path = f"/messages/{body['message_id']}"
+    await ben.patch(path, {"content": "@channel the-secret, edited"})
+    await ann.put(f"{path}/pin")
+    await ann.put(f"{path}/reactions/x")
+    position = (await ben.delete(path)).json()["position"]
+    again = await ben.post(posting, body)
+    by_key = await ben.post(posting, body, key="k")
+    for answer in (again, by_key):
+        assert (answer.status_code, answer.json()["content"], answer.json()["mentions"]) == (200, "", [])
+        assert answer.json()["deleted_at"] is not None
+    epoch = (await ann.get("/me/channels", min_position=position)).json()["epoch"]
+    for where, params in {
+        path: {},
+        posting: {},
+        f"/messages/{root['message_id']}/replies": {},
+        f"{path}/history": {},
+        f"/channels/{channel_id}/pins": {},
+        f"{path}/reactions": {"emoji": "x"},
+        "/me/channels": {},
+        "/events": {"after": 0, "epoch": epoch},
+    }.items():
+        answer = await ann.get(where, **params)
+        assert answer.status_code == 200, where
+        assert "the-secret" not in answer.text, where
+    found = (await ann.get(path)).json()
+    assert (found["reactions"], found["pinned"], found["mentions"], found["mentions_channel"]) == ([], False, [], False)
+    await ann.delete(f"/channels/{channel_id}/members/{ben.user_id}")
+    answer = await ben.post(posting, body)
+    assert (answer.status_code, answer.json()["content"]) == (200, ""), "also to an author who may not see it any more"
+
+
+async def test_a_preview_is_the_last_message_that_stands(ann: Person) -> None:
+    """As it is now: edited, reacted to, and after a deletion the one before; a reply only if it is on the page."""
+    channel_id = await ann.make_channel()
+    first, last = await ann.say(channel_id, "first"), await ann.say(channel_id, "last")
+
+    async def preview(position: int) -> Any:
+        (channel,) = (await ann.get("/me/channels", min_position=position)).json()["channels"]
+        shown = channel["last_message"]
+        if shown is not None:
+            assert shown == (await ann.get(f"/messages/{shown['message_id']}")).json()
+        return shown and shown["content"]
+
+    assert await preview(last["position"]) == "last"
+    edited = await ann.patch(f"/messages/{last['message_id']}", {"content": "last, edited"})
+    assert await preview(edited.json()["position"]) == "last, edited"
+    reply = await ann.say(channel_id, "in the thread", parent_id=first["message_id"])
+    reacted = await ann.put(f"/messages/{last['message_id']}/reactions/x")
+    assert await preview(reacted.json()["position"]) == "last, edited"
+    also = await ann.say(channel_id, "also here", parent_id=first["message_id"], also_to_channel=True)
+    assert await preview(also["position"]) == "also here"
+    for message, left in ((also, "last, edited"), (last, "first"), (reply, "first"), (first, None)):
+        deleted = await ann.delete(f"/messages/{message['message_id']}")
+        assert await preview(deleted.json()["position"]) == left
+
+
 async def _cursor_walk(person: Person, path: str, what: str, **params: Any) -> list[Any]:
     found: list[Any] = []
     cursor = None

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from domain import catalog
-from domain.message import MessagePosted
+from domain.message import MessageDeleted, MessagePosted
 from projections import (
     attachments,
     channels,
@@ -42,6 +42,9 @@ _POSTED = catalog.encode(
         channel_id=UUID(int=1), author_id=UUID(int=2), content="hello", created_at=datetime(2026, 1, 1, tzinfo=UTC)
     )
 )[1].decode()
+_DELETED = catalog.encode(MessageDeleted(channel_id=UUID(int=1), by=UUID(int=2), at=datetime(2026, 1, 1, tzinfo=UTC)))[
+    1
+].decode()
 _AUTHOR = _id("p", f"1 + (n * 17 + n / 500) % {PEOPLE}")
 _ROOT = _id("m", f"1 + n % {CHANNELS} + {CHANNELS} * (n * 31 % 37)")
 _FILL = f"""
@@ -86,10 +89,14 @@ _FILL = f"""
             case when n % 20 > 0 then {_id("m", "n")} end,
             case when n % 20 = 0 then 0 when n % 50 = 1 then 2 when n % 10 = 2 then 3 else 1 end
         from generate_series(1, {MESSAGES}) as n;
+    insert into stored_events (originator_id, originator_version, topic, state, notification_id, recorded_at)
+        select {_id("deleted", "''")}, n, case n % 1000 when 500 then 'message.deleted.1' else 'message.pinned.1' end,
+            '{_DELETED}', {MESSAGES} + n, now() from generate_series(1, 1000) as n;
     update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
 """
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DELETED = UUID(bytes=hashlib.md5(b"deleted", usedforsecurity=False).digest())
 INVITATION = UUID(bytes=hashlib.md5(b"i1", usedforsecurity=False).digest())
 
 QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
@@ -101,7 +108,7 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "message": lambda c, _, me, root: timeline.message(c, root, me),
     "pins": lambda c, channel, me, _: timeline.pins(c, channel, me, after=None, limit=50),
     "history": lambda c, _, me, root: history.versions(c, root, me, after=None, limit=50),
-    "is_deleted": lambda c, _, __, root: history.is_deleted(c, root),
+    "deleted_at": lambda c, _, __, ___: history.deleted_at(c, DELETED),
     "emoji": lambda c, _, __, root: reactions.emoji_on(c, root),
     "who": lambda c, _, me, root: reactions.who(c, root, me, "e1", after=None, limit=50),
     "channel": lambda c, channel, me, _: channels.channel(c, channel, me),

@@ -96,6 +96,7 @@ class Naive:
             also_to_channel=message.posted.also_to_channel,
             mentions=() if is_gone else last.mentions,
             mentions_channel=last.mentions_channel and not is_gone,
+            attachments=() if is_gone else message.posted.attachments,
             reply_count=len(replies),
             last_reply_at=replies[-1].posted.created_at if replies else None,
             pinned=message.pinned is not None,
