@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from api import (
     accounts,
     attachments,
+    blocks,
     channels,
     docs,
     health,
@@ -55,6 +56,9 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             people.deactivate_me,
             people.deactivate_user,
             people.reactivate_user,
+            blocks.block_user,
+            blocks.unblock_user,
+            blocks.my_blocks,
             channels.create_channel,
             channels.create_direct,
             channels.find_channels,

@@ -17,6 +17,7 @@ who has no right to know.
 
 from uuid import UUID
 
+from domain.block import block_ids, check_no_block
 from domain.channel_state import ChannelKind, ChannelState, MembershipState, Role
 from domain.decider import Loaded
 from domain.errors import Archived, Forbidden, NotAMember, NotFound
@@ -58,11 +59,31 @@ def may_take_part(known: Loaded, channel_id: UUID, user_id: UUID) -> ChannelStat
 
 
 def may_write(known: Loaded, channel_id: UUID, user_id: UUID) -> ChannelState:
-    """The channel, for a member, while it is not archived."""
+    """The channel, for a member, while it is not archived; of the two in a direct channel while neither blocks the other.
+
+    Whoever asks relies on `written_with` too.
+    """
     channel = may_take_part(known, channel_id, user_id)
     if channel.is_archived:
         raise Archived
+    for other in _partner(channel, user_id):
+        check_no_block(known, user_id, other)
     return channel
+
+
+def written_with(known: Loaded, channel_id: UUID, user_id: UUID) -> tuple[UUID, ...]:
+    """What `may_write` relies on beyond person, channel and membership: in a direct channel of two, whether one blocks the
+    other. To be asked again when the channel is loaded.
+    """
+    channel = known.get(channel_id, ChannelState)
+    if channel is None:
+        return ()
+    return tuple(stream for other in _partner(channel, user_id) for stream in block_ids(user_id, other))
+
+
+def _partner(channel: ChannelState, user_id: UUID) -> tuple[UUID, ...]:
+    """The other one, in the direct channel of exactly two."""
+    return tuple(member for member in channel.members if member != user_id) if len(channel.members) == 2 else ()
 
 
 def may_govern(known: Loaded, channel_id: UUID, user_id: UUID, *, at_least: Role) -> ChannelState:

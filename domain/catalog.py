@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from domain import attachment, channel, invitation, membership, message, name_claim, reaction, reading, user
+from domain import attachment, block, channel, invitation, membership, message, name_claim, reaction, reading, user
 from domain.decider import Event, State, Unknown
 
 EVENTS: dict[str, type[Event]] = {
@@ -20,6 +20,8 @@ EVENTS: dict[str, type[Event]] = {
     "user.deactivated.1": user.UserDeactivated,
     "user.reactivated.1": user.UserReactivated,
     "user.admin_set.1": user.AdminSet,
+    "user.blocked.1": block.UserBlocked,
+    "user.unblocked.1": block.UserUnblocked,
     "name.claimed.1": name_claim.NameClaimed,
     "name.released.1": name_claim.NameReleased,
     "channel.created.1": channel.ChannelCreated,
@@ -78,6 +80,7 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
         ),
         user.evolve,
     ),
+    **dict.fromkeys((block.UserBlocked, block.UserUnblocked), block.evolve),
     **dict.fromkeys((name_claim.NameClaimed, name_claim.NameReleased), name_claim.evolve),
     **dict.fromkeys(
         (

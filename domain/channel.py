@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from domain.access import may_govern
+from domain.block import block_ids, check_no_block
 from domain.channel_state import ChannelKind, ChannelState, Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded
 from domain.errors import Archived, ChannelIdTaken, Forbidden, Invalid, InvalidId, NameTaken
@@ -30,6 +31,8 @@ class ChannelCreated(Event, frozen=True, kw_only=True):
     topic: str
     created_by: UUID
     created_at: datetime
+    members: tuple[UUID, ...] = ()
+    """Of a direct channel, so that a decision knows who the others are."""
 
 
 class ChannelRenamed(Event, frozen=True, kw_only=True):
@@ -76,6 +79,7 @@ def evolve(state: ChannelState | None, event: ChannelEvent) -> ChannelState:
             name=event.name,
             topic=event.topic,
             created_by=event.created_by,
+            members=event.members,
         )
     assert state is not None, "a channel's first event is its creation"
     match event:
@@ -189,12 +193,14 @@ class CreateDirect(Command, frozen=True, kw_only=True):
     def needs(self, known: Loaded) -> Needs:
         channel_id = self.channel_id
         people = self._people()
-        return Needs((channel_id, *people, *(membership_id(channel_id, p) for p in people)))
+        between = (stream for other in people for stream in block_ids(self.created_by, other))
+        return Needs((channel_id, *people, *(membership_id(channel_id, p) for p in people), *between))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         active_user(known, self.created_by)
         for user_id in self.user_ids:
             reachable_user(known, user_id, "user_ids")
+            check_no_block(known, self.created_by, user_id)
         created = ChannelCreated(
             channel_id=self.channel_id,
             kind=ChannelKind.DIRECT,
@@ -202,6 +208,7 @@ class CreateDirect(Command, frozen=True, kw_only=True):
             topic="",
             created_by=self.created_by,
             created_at=self.at,
+            members=tuple(self._people()),
         )
         joined = (_joined(created, user_id, Role.MEMBER) for user_id in self._people())
         return NewEvent(self.channel_id, created, self.channel_id), *joined

@@ -27,6 +27,8 @@ class ChannelState(State, frozen=True, kw_only=True):
     created_by: UUID
     is_archived: bool = False
     is_deleted: bool = False
+    members: tuple[UUID, ...] = ()
+    """Of a direct channel: its people, who are fixed."""
 
     @property
     def feed_id(self) -> UUID:

@@ -18,6 +18,8 @@ _USER_NAME = uuid5(_ROOT, "user-name")
 _CHANNEL_NAME = uuid5(_ROOT, "channel-name")
 _COMMAND = uuid5(_ROOT, "command")
 _INVITATION = uuid5(_ROOT, "invitation")
+_BLOCK = uuid5(_ROOT, "block")
+_REPORT = uuid5(_ROOT, "report")
 
 WORKSPACE_FEED = uuid5(_ROOT, "workspace-feed")
 """The feed that everyone follows."""
@@ -62,6 +64,17 @@ def channel_name_id(name: str) -> UUID:
 def invitation_id(code: str) -> UUID:
     """The stream of an invitation, from the secret that its link carries."""
     return UUID(bytes=_v5(_INVITATION.bytes + code.encode(errors="surrogatepass")))
+
+
+@lru_cache(maxsize=65_536)
+def block_id(blocker: UUID, blocked: UUID) -> UUID:
+    """The stream that says whether the one person blocks the other."""
+    return UUID(bytes=_v5(_BLOCK.bytes + blocker.bytes + blocked.bytes))
+
+
+def report_id(message_id: UUID, reporter: UUID) -> UUID:
+    """The stream of one person's report of a message."""
+    return UUID(bytes=_v5(_REPORT.bytes + message_id.bytes + reporter.bytes))
 
 
 def command_id(user_id: UUID, key: str) -> UUID:

@@ -9,10 +9,11 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.access import may_govern, may_see, outranks, role_of
+from domain.block import blocks, refused_by_block
 from domain.channel_state import ChannelKind, ChannelState, MembershipState, Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent
 from domain.errors import Archived, Forbidden, LastOwner, NotAMember, NotFound
-from domain.ids import membership_id
+from domain.ids import block_id, membership_id
 from domain.user import active_user, reachable_user
 
 
@@ -159,7 +160,8 @@ class SetMember(_KeepsAnOwner, frozen=True, kw_only=True):
 
     def needs(self, known: Loaded) -> Needs:
         theirs, mine = membership_id(self.channel_id, self.user_id), membership_id(self.channel_id, self.by)
-        relied = (self.by, self.user_id, self.channel_id, mine, theirs, *self._witness())
+        block = block_id(self.user_id, self.by)
+        relied = (self.by, self.user_id, self.channel_id, mine, theirs, block, *self._witness())
         return Needs(tuple(dict.fromkeys(relied)))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
@@ -176,6 +178,8 @@ class SetMember(_KeepsAnOwner, frozen=True, kw_only=True):
         if role is not None or self.role is not Role.MEMBER:
             may_govern(known, self.channel_id, self.by, at_least=Role.OWNER)
         if role is None:
+            if blocks(known, self.user_id, self.by):
+                raise refused_by_block()
             return (join(channel, self.user_id, self.role, self.at, self.by),)
         self._check_owner_stays(known, self.user_id)
         changed = RoleChanged(channel_id=self.channel_id, user_id=self.user_id, role=self.role, by=self.by, at=self.at)

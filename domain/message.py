@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.access import may_govern, may_pin, may_take_part, may_write
+from domain.access import may_govern, may_pin, may_take_part, may_write, written_with
 from domain.attachment import Attached, AttachmentAttached, check_attachment_ids, take
 from domain.channel_state import Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
@@ -134,7 +134,8 @@ class PostMessage(Command, frozen=True, kw_only=True):
         if self.parent_id is not None:
             facts = (*facts, self.parent_id)
         mine = membership_id(self.channel_id, self.author_id)
-        return Needs((self.author_id, self.channel_id, mine, self.message_id, *self.attachment_ids), facts)
+        block = written_with(known, self.channel_id, self.author_id)
+        return Needs((self.author_id, self.channel_id, mine, self.message_id, *self.attachment_ids, *block), facts)
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         may_write(known, self.channel_id, self.author_id)
@@ -266,7 +267,9 @@ def streams_of(known: Loaded, message_id: UUID, user_id: UUID) -> tuple[UUID, ..
     message = known.get(message_id, MessageState)
     if message is None:
         return message_id, user_id
-    return message_id, user_id, message.channel_id, membership_id(message.channel_id, user_id)
+    channel_id = message.channel_id
+    block = written_with(known, channel_id, user_id)
+    return message_id, user_id, channel_id, membership_id(channel_id, user_id), *block
 
 
 def no_message(message_id: UUID) -> NotFound:

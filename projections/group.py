@@ -10,11 +10,23 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from projections import attachments, channels, invitations, memberships, people, reactions, threads, timeline, unread
+from projections import (
+    attachments,
+    blocks,
+    channels,
+    invitations,
+    memberships,
+    people,
+    reactions,
+    threads,
+    timeline,
+    unread,
+)
 from projections.projection import Group, View, ensure_checkpoint, hand_over, lock_checkpoint, schema_of
 
 VIEWS: tuple[View, ...] = (
     people,
+    blocks,
     channels,
     memberships,
     invitations,

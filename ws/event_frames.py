@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from domain import attachment, channel, membership, message, reaction, reading, user
+from domain import attachment, block, channel, membership, message, reaction, reading, user
 from domain.channel_state import ChannelKind, Role
 from domain.decider import Event, Recorded, Unknown
 from domain.ids import WORKSPACE_FEED
@@ -205,6 +205,14 @@ class UserUpdated(ServerFrame, frozen=True, kw_only=True):
     """Null when the person was reactivated."""
 
 
+class BlockUpdated(ServerFrame, frozen=True, kw_only=True):
+    """You block somebody, or block them no more."""
+
+    user_id: UUID
+    """The other one."""
+    blocked: bool
+
+
 EVENT_FRAMES: dict[str, type[ServerFrame]] = {
     "new_message": NewMessage,
     "new_reply": NewReply,
@@ -224,6 +232,7 @@ EVENT_FRAMES: dict[str, type[ServerFrame]] = {
     "thread_updated": ThreadUpdated,
     "level_updated": LevelUpdated,
     "user_updated": UserUpdated,
+    "block_updated": BlockUpdated,
 }
 _TYPES = {kind: name for name, kind in EVENT_FRAMES.items()}
 
@@ -279,7 +288,7 @@ def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | No
         EventFrame(
             type=_TYPES[type(data)],
             id=recorded.position,
-            feed="me" if type(event) in _READING else _shared_feed(feed_id.int),
+            feed="me" if type(event) in _OWN else _shared_feed(feed_id.int),
             seq=seq,
             at=to_json(recorded.recorded_at),
             channel_id=getattr(event, "channel_id", None),
@@ -288,7 +297,8 @@ def event_frame(recorded: Recorded, *, redacted: bool = False, badge: Badge | No
     )
 
 
-_READING = frozenset(get_args(reading.ReadingEvent))
+_OWN = frozenset((*get_args(reading.ReadingEvent), *get_args(block.BlockEvent)))
+"""Events on a person's own feed."""
 
 
 @lru_cache(maxsize=4_096)
@@ -396,6 +406,8 @@ _DATA: dict[type[Event], Callable[[Recorded, Any], ServerFrame]] = {
     user.UserDeactivated: lambda _, e: UserUpdated(user_id=e.user_id, deactivated_at=to_json(e.at)),
     user.UserReactivated: lambda _, e: UserUpdated(user_id=e.user_id, deactivated_at=None),
     user.AdminSet: lambda _, e: UserUpdated(user_id=e.user_id, is_admin=e.is_admin),
+    block.UserBlocked: lambda _, e: BlockUpdated(user_id=e.blocked_id, blocked=True),
+    block.UserUnblocked: lambda _, e: BlockUpdated(user_id=e.blocked_id, blocked=False),
     channel.ChannelCreated: _created,
     channel.ChannelRenamed: lambda _, e: ChannelUpdated(name=e.name, by=e.by),
     channel.TopicChanged: lambda _, e: ChannelUpdated(topic=e.topic, by=e.by),

@@ -23,7 +23,9 @@ from tests.support.cast import (
     ROOT,
     accept,
     archive,
+    block,
     change,
+    create,
     delete,
     delete_channel,
     direct,
@@ -43,7 +45,7 @@ from tests.support.cast import (
     town,
     unmark,
 )
-from tests.support.spec import World
+from tests.support.spec import World, changed
 
 TABLES = Path(__file__).parents[2] / "docs" / "access.md"
 DIRECT = direct_id(frozenset({MEMBER, OTHER}))
@@ -114,8 +116,13 @@ def answer(world: World, kind: str, action: str, person: str) -> str:
     who, where = PEOPLE[person], CHANNELS[kind]
     if kind == "direct" and "own message" in action and person != "member":
         return "-"
+    return outcome(world, ACTIONS[action](who, where))
+
+
+def outcome(world: World, command: Command) -> str:
+    """`yes`, `nothing` where it is so already, or the refusal's code."""
     try:
-        return "yes" if deepcopy(world).do(ACTIONS[action](who, where)) else "nothing"
+        return "yes" if deepcopy(world).do(command) else "nothing"
     except Refusal as refusal:
         return refusal.code
 
@@ -128,12 +135,39 @@ def documented() -> dict[str, dict[str, dict[str, str]]]:
         cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
         if not line.startswith("|") or set(line) <= set("|- "):
             continue
-        if cells[0] in CHANNELS:
+        if cells[0] in (*CHANNELS, "between two people"):
             header = cells[1:]
             table = tables.setdefault(cells[0], {})
         elif header:
             table[cells[0]] = dict(zip(header, cells[1:], strict=True))
     return tables
+
+
+BETWEEN: dict[str, Callable[[UUID, UUID], Command]] = {
+    "post in the direct channel of the two": lambda who, _: post(who, 50, channel_id=DIRECT),
+    "edit there": lambda who, _: edit(who, _own(who, DIRECT)),
+    "delete there": lambda who, _: delete(who, _own(who, DIRECT)),
+    "react there": lambda who, other: react(who, _own(other, DIRECT)),
+    "mark as read there": lambda who, _: mark(who, 1, DIRECT),
+    "post in a channel of both": lambda who, _: post(who, 50, channel_id=PRIVATE),
+    "find the direct channel of the two": direct,
+    "make a direct channel of three": lambda who, other: direct(who, other, GUEST),
+    "add the other to a channel": lambda who, other: set_member(who, other, channel_id=OWN[who]),
+    "block the other": block,
+}
+OWN = {MEMBER: UUID(int=PRIVATE.int + 0x10), OTHER: UUID(int=PRIVATE.int + 0x11)}
+"""A private channel of each."""
+
+
+def test_a_block_is_between_two_as_the_document_says(world: World) -> None:
+    """Every cell, for the one who blocks and the one who is blocked."""
+    made = deepcopy(world).given(
+        *(changed(create(PRIVATE, by=who), channel_id=channel_id) for who, channel_id in OWN.items()),
+        block(MEMBER, OTHER),
+    )
+    sides = {"who blocks": (MEMBER, OTHER), "who is blocked": (OTHER, MEMBER)}
+    found = {a: {s: outcome(made, BETWEEN[a](*pair)) for s, pair in sides.items()} for a in BETWEEN}
+    assert documented()["between two people"] == found
 
 
 @pytest.mark.parametrize("kind", CHANNELS)

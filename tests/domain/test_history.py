@@ -27,6 +27,7 @@ from tests.support.cast import (
     ROOT,
     accept,
     archive,
+    block,
     change,
     create,
     deactivate,
@@ -67,6 +68,7 @@ def _create(channel_id: UUID, name: str, by: UUID) -> Command:
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(register, known_people),
     st.builds(lambda u, d, s: ChangeProfile(user_id=u, at=AT, display_name=d, status_text=s), people, names, names),
+    st.builds(block, people, people, blocked=st.booleans()),
     st.builds(deactivate, st.none() | people, people, witnesses),
     st.builds(reactivate, st.none() | people, people),
     st.builds(set_admin, st.none() | people, people, is_admin=st.booleans(), witness=witnesses),

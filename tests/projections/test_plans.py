@@ -12,6 +12,7 @@ from domain import catalog
 from domain.message import MessageDeleted, MessagePosted
 from projections import (
     attachments,
+    blocks,
     channels,
     followed_threads,
     history,
@@ -51,6 +52,8 @@ _FILL = f"""
     insert into people_v2.people
         select {_id("p", "n")}, 'p' || n, 'p' || n, 'P' || n, 'p' || n, '', false, now(), null
         from generate_series(1, 40 * {PEOPLE}) as n;
+    insert into blocks_v1.blocks
+        select {_id("p", "n % 100")}, {_id("p", "n")}, now() from generate_series(1, {MESSAGES // 3}) as n;
     insert into channels_v2.channels
         select {_id("c", "n")}, case n % 3 when 0 then 'private' else 'public' end, 'c' || n, 'c' || n, '',
             {_id("p", "1")}, now(), null, null, {PEOPLE // 4}
@@ -129,6 +132,7 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "invitations": lambda c, channel, me, _: invitations.of_channel(c, channel, me, NOW, after=None, limit=50),
     "invitation": lambda c, _, __, ___: invitations.invitation(c, INVITATION),
     "preview": lambda c, _, __, ___: invitations.preview(c, INVITATION, NOW),
+    "blocks": lambda c, _, me, __: blocks.of_user(c, me, after=None, limit=50),
     "user": lambda c, _, me, __: people.user(c, me),
     "users": lambda c, _, __, ___: people.users(c, "", after=None, limit=50),
     "users by name": lambda c, _, __, ___: people.users(c, "p17", after=None, limit=50),
@@ -199,6 +203,7 @@ LARGE = {
     "reactions",
     "totals",
     "people",
+    "blocks",
 }
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.attachment import UploadAttachment
+from domain.block import SetBlock
 from domain.channel import ArchiveChannel, ChangeChannel, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, Role
 from domain.collection import CollectAttachment
@@ -36,6 +37,11 @@ def register(user_id: UUID) -> RegisterUser:
     """The registration of one of the cast."""
     name = NAMES[user_id]
     return RegisterUser(user_id=user_id, username=name, display_name=name.title(), at=AT, is_admin=user_id == ROOT)
+
+
+def block(by: UUID, user_id: UUID, *, blocked: bool = True) -> SetBlock:
+    """Somebody blocks another, or no more."""
+    return SetBlock(user_id=by, blocked_id=user_id, is_blocked=blocked, at=AT)
 
 
 def deactivate(by: UUID | None, user_id: UUID, witness: UUID | None = None) -> DeactivateUser:

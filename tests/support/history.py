@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from domain import catalog
 from domain.attachment import AttachmentUploaded, UploadAttachment
+from domain.block import SetBlock
 from domain.channel import ArchiveChannel, ChangeChannel, ChannelCreated, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, ChannelState, Role
 from domain.collection import CollectAttachment
@@ -153,6 +154,11 @@ class History(World):
         for user_id in self.users:
             if self.rng.random() < 0.7:
                 self.attempt(ReactivateUser(user_id=user_id, by=None, at=self.now))
+
+    def _block(self) -> None:
+        """Somebody blocks another, for a while."""
+        one, other = self.rng.sample(self.users, 2)
+        self.attempt(SetBlock(user_id=one, blocked_id=other, is_blocked=self.rng.random() < 0.6, at=self.now))
 
     def _channel(self) -> None:
         if len(self.channels) >= 10:
@@ -361,6 +367,7 @@ _WEIGHTS = {
     "person": 2,
     "profile": 1,
     "standing": 1,
+    "block": 1,
     "channel": 2,
     "join": 6,
     "leave": 2,

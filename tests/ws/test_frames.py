@@ -12,6 +12,7 @@ import pytest
 
 from domain import catalog
 from domain.attachment import Attached
+from domain.block import BlockEvent
 from domain.channel import ChannelCreated
 from domain.decider import Event, Recorded, Unknown
 from domain.errors import ContentEmpty, Overloaded
@@ -25,6 +26,8 @@ from ws.frames import NotAnObject, parse
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 GOLDEN = json.loads((Path(__file__).parents[1] / "domain" / "golden.json").read_text())
+OWN = ReadingEvent | BlockEvent
+"""On a person's own feed."""
 INTERNAL = set(catalog.EVENTS.values()) - set(_DATA)
 """On no feed: `tests/docs/test_events.py` compares them with the page."""
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -45,7 +48,7 @@ def frame_of(event: Event, feed_id: UUID, **options: Any) -> dict[str, Any]:
 
 def feed_of(event: Event) -> UUID:
     """A feed that the event may stand on."""
-    if isinstance(event, ReadingEvent):
+    if isinstance(event, OWN):
         return event.user_id
     is_public = isinstance(event, ChannelCreated)
     channel_id: UUID | None = getattr(event, "channel_id", None)
@@ -76,7 +79,7 @@ def test_every_event_of_the_catalogue_has_a_documented_frame(name: str, event: E
     assert frame["type"] in EVENT_FRAMES
     assert (frame["id"], frame["seq"], frame["at"]) == (7, 3, "2026-01-02T03:04:05.000000Z")
     shared = "workspace" if feed_of(event) == WORKSPACE_FEED else f"channel:{channel_id}"
-    assert frame["feed"] == ("me" if isinstance(event, ReadingEvent) else shared)
+    assert frame["feed"] == ("me" if isinstance(event, OWN) else shared)
     assert frame.get("channel_id") == (str(channel_id) if channel_id is not None else None)
     assert set(frame) - {"channel_id"} == {"type", "id", "feed", "seq", "at", "data"}
     assert "channel_id" not in frame["data"], "it stands beside data"
