@@ -105,6 +105,7 @@ class Node:
             signals=self.signals,
             limits=limits,
         )
+        self.tail.listen(services.held_marks.publish)
         self.registry = Registry(limits)
         self.sockets = Endpoint(services, self.registry, settings.allowed_origins)
         self.events = Events(services, self.registry)

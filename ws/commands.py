@@ -6,18 +6,18 @@ more, what is under way is done or not. Nothing else that was accepted is droppe
 
 import asyncio
 import itertools
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 import psycopg
 import structlog
 
-from domain.decider import Outcome
-from domain.errors import ChannelAccessDenied, Forbidden, Missing, NotAMember, Overloaded, Refusal, Unavailable
+from domain.decider import Command, Outcome
+from domain.errors import ChannelAccessDenied, Forbidden, Invalid, Missing, NotAMember, Overloaded, Refusal, Unavailable
 from domain.membership import JoinChannel, LeaveChannel, MemberJoined
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage
 from domain.reaction import AddReaction, RemoveReaction, check_emoji
@@ -26,28 +26,15 @@ from domain.times import to_json
 from ws import frames, session
 from ws.codes import CloseCode
 from ws.follower import COME_BACK, Services
+from ws.marks import Asked, Marks, farthest_first, may_wait, target_of
 
 T = TypeVar("T")
 logger = structlog.get_logger()
 
-ANSWER_WITHIN_S = 5.0
-"""From a command's frame to its answer, give or take a tick of the node. As long as a command alone may take."""
 _AboutMessage = frames.EditMessage | frames.DeleteMessage | frames.AddReaction | frames.RemoveReaction
 """They name a message, not its channel."""
 MESSAGE_CHANNELS_MAX = 10_000
 """Of so many messages a node remembers the channel, which never changes: about 2 MB."""
-
-
-class _Asked:
-    """A command that is not done yet."""
-
-    __slots__ = ("deadline", "is_answered", "run")
-
-    def __init__(self, run: session.Run) -> None:
-        self.run = run
-        self.deadline = time.monotonic() + ANSWER_WITHIN_S
-        self.is_answered = False
-        """Its time was over before it was done."""
 
 
 class Commands:
@@ -66,19 +53,24 @@ class Commands:
         self._write = write
         self._close = close
         self._log_id = log_id
-        self._arrived: deque[_Asked] = deque()
+        self._arrived: deque[Asked] = deque()
         """Not in a lane yet, since the lane of the first is being looked up."""
-        self._lanes: dict[UUID, deque[_Asked]] = {}
+        self._lanes: dict[UUID, deque[Asked]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._message_lanes: dict[UUID, tuple[UUID, int]] = {}
         """Of a message: the lane of its commands, and how many of them wait or are under way."""
         self.user_id = user_id
         self.waiting = 0
+        self._marks = Marks(services.limits.mark_hold_s, self._put_at_once, self._lost)
+        services.held_marks.add(user_id, self._marks)
 
     async def finish(self) -> None:
-        """Wait until all that was asked for is done."""
+        """Wait until all that was asked for is done; no mark waits any longer."""
+        self._marks.flush()
         while self._tasks:
             await asyncio.wait(self._tasks)
+            self._marks.flush()
+        self._services.held_marks.discard(self.user_id, self._marks)
 
     def enqueue(self, run: session.Run) -> bool:
         """Of one connection and channel one command is under way; the next ones wait in order. False: too many wait."""
@@ -88,7 +80,7 @@ class Commands:
             self._write(frames.error(refusal, run.ref))
             return False
         self.waiting += 1
-        asked = _Asked(run)
+        asked = Asked(run)
         lane_id = self._lane(run.frame) if not self._arrived else None
         if lane_id is not None:
             self._put(lane_id, asked)
@@ -100,12 +92,13 @@ class Commands:
 
     def expire(self, now: float) -> None:
         """Answer what is past its time. Called about once a second; costs what waits for too long."""
-        for queue in (self._arrived, *self._lanes.values()):
+        for queue in (self._arrived, *self._lanes.values(), *self._marks.waiting()):
             for asked in itertools.takewhile(lambda each: each.deadline <= now, queue):
-                self._tell(asked, self._refused(asked.run, Unavailable(retry_after_ms=1_000)))
-                asked.is_answered = True
+                for one in (asked, *asked.others):
+                    self._tell(one, self._refused(one.run, Unavailable(retry_after_ms=1_000)))
+                    one.is_answered = True
 
-    def _tell(self, asked: _Asked, answer: bytes) -> None:
+    def _tell(self, asked: Asked, answer: bytes) -> None:
         if not asked.is_answered:
             self._write(answer)
 
@@ -121,21 +114,38 @@ class Commands:
             logger.exception("ws.command_failed", session_id=self._log_id)
             self._close(CloseCode.OVERLOADED, COME_BACK)
 
-    async def _try(self, asked: _Asked, step: Callable[[session.Run], Awaitable[T]]) -> T | None:
-        """What the step finds; None where the command ends with it, as its client has been told."""
+    async def _try(self, asked: Asked, step: Callable[[session.Run], Awaitable[T]]) -> T | Refusal | None:
+        """What the step finds, or why it is refused; None where its time is over, and its client has been told."""
         if asked.is_answered:
             return None
         try:
             return await step(asked.run)
         except Refusal as refusal:
-            self._tell(asked, self._refused(asked.run, refusal))
+            return refusal
         except (psycopg.OperationalError, OSError):
-            self._tell(asked, self._refused(asked.run, Unavailable(retry_after_ms=1_000)))
-        return None
+            return Unavailable(retry_after_ms=1_000)
+
+    def _settle(self, asked: Asked, answer: bytes | Refusal | None) -> None:
+        """It is done."""
+        self.waiting -= 1
+        if answer is not None:
+            self._tell(asked, self._refused(asked.run, answer) if isinstance(answer, Refusal) else answer)
 
     # Lanes
 
-    def _put(self, lane_id: UUID, asked: _Asked) -> None:
+    def _put(self, lane_id: UUID, asked: Asked) -> None:
+        """Into its lane; a mark may wait for later ones first."""
+        frame = asked.run.frame
+        if may_wait(frame) and (target := target_of(frame)) is not None:
+            if self._marks.hold(target, lane_id, asked):
+                return
+        elif isinstance(frame, frames.MarkUnread) and (target := target_of(frame)) is not None:
+            asked.others = self._marks.take(target)
+        elif isinstance(frame, frames.LeaveChannel):
+            self._marks.flush(lane_id)
+        self._put_at_once(lane_id, asked)
+
+    def _put_at_once(self, lane_id: UUID, asked: Asked) -> None:
         lane = self._lanes.get(lane_id)
         if lane is not None:
             lane.append(asked)
@@ -149,22 +159,60 @@ class Commands:
             asked = self._arrived[0]
             lane_id = await self._try(asked, self._find_lane)
             self._arrived.popleft()
-            if lane_id is not None:
+            if isinstance(lane_id, UUID):
                 self._put(lane_id, asked)
             else:
-                self.waiting -= 1
+                self._settle(asked, lane_id)
 
     async def _work(self, lane_id: UUID) -> None:
         lane = self._lanes[lane_id]
         while lane:
             asked = lane[0]
-            answer = await self._try(asked, self._answer)
+            if may_wait(asked.run.frame):
+                await self._mark_read(asked, asked.run.frame)
+            elif isinstance(asked.run.frame, frames.MarkUnread):
+                await self._mark_unread(lane_id, asked)
+            else:
+                answer = await self._try(asked, self._answer)
+                self._leave_message_lane(asked.run.frame)
+                self._settle(asked, answer)
             lane.popleft()
-            self.waiting -= 1
-            self._leave_message_lane(asked.run.frame)
-            if answer is not None:
-                self._tell(asked, answer)
         del self._lanes[lane_id]
+
+    async def _mark_read(self, asked: Asked, frame: frames.MarkRead) -> None:
+        """Carry out the farthest: it answers all. One beyond the head is refused alone, and the next is tried."""
+        marks, outcome = farthest_first(asked), None
+        while marks and outcome is None:
+            found = await self._try(marks[0], lambda run: self._mark(run, asked.seen_version))
+            if isinstance(found, Outcome):
+                outcome = found
+            elif isinstance(found, Refusal) and not isinstance(found, Invalid):
+                while marks:
+                    self._settle(marks.pop(), found)
+            else:
+                self._settle(marks.pop(0), found)
+        if outcome is not None:
+            for one in marks:
+                self._settle(one, _done(outcome, one.run.ref))
+        target = target_of(frame)
+        assert target is not None, "it may wait"
+        self._marks.ended(target, asked, outcome)
+
+    async def _mark_unread(self, lane_id: UUID, asked: Asked) -> None:
+        """The marks that waited when it came lose; where it is refused, they do not."""
+        found = await self._try(asked, self._mark)
+        if isinstance(found, Outcome):
+            self._settle(asked, _done(found, asked.run.ref))
+            self._lost(asked.others, found.position)
+            return
+        self._settle(asked, found)
+        for one in asked.others:
+            self._put(lane_id, one)
+
+    def _lost(self, marks: Sequence[Asked], position: int) -> None:
+        """A mark_unread at that position came in between."""
+        for one in marks:
+            self._settle(one, frames.control(frames.Done(id=position, seq=None), one.run.ref))
 
     def _lane(self, frame: frames.ClientFrame) -> UUID | None:
         """The channel that the command is about; None where only a message is named, whose channel is not known here."""
@@ -262,8 +310,8 @@ class Commands:
                 outcome = await execute(LeaveChannel(channel_id=channel_id, user_id=self.user_id, at=at))
                 left = frames.ChannelLeft(channel_id=channel_id, id=outcome.position, seq=_seq(outcome))
                 return frames.control(left, ref)
-            case frames.MarkRead() | frames.MarkUnread():
-                return _done(await execute(await self._mark(frame, at)), ref)
+            case frames.MarkRead():
+                return _done(await self._mark(run), ref)
         raise AssertionError(f"{type(frame).__name__} is no command")
 
     async def _add_reaction(self, message_id: UUID, emoji: str, at: datetime) -> AddReaction:
@@ -283,22 +331,25 @@ class Commands:
         answer = frames.ChannelJoined(channel_id=frame.channel_id, role=role, id=outcome.position, seq=_seq(outcome))
         return frames.control(answer, ref)
 
-    async def _mark(self, frame: frames.MarkRead | frames.MarkUnread, at: datetime) -> MarkRead | MarkUnread:
-        reader = self._services.reader
+    async def _mark(self, run: session.Run, seen_version: int | None = None) -> Outcome:
+        frame, services = run.frame, self._services
+        assert isinstance(frame, frames.MarkRead | frames.MarkUnread), "a mark"
         channel_id = frame.channel_id
         if channel_id is None and frame.parent_id is not None:
             channel_id = await self._channel_of(frame.parent_id)
-        head_seq, joined_seq = (0, 0) if channel_id is None else await reader.mark_bounds(channel_id, self.user_id)
-        kind = MarkRead if isinstance(frame, frames.MarkRead) else MarkUnread
-        return kind(
+        bounds = (0, 0) if channel_id is None else await services.reader.mark_bounds(channel_id, self.user_id)
+        is_read = isinstance(frame, frames.MarkRead)
+        kind: Callable[..., Command] = partial(MarkRead, seen_version=seen_version) if is_read else MarkUnread
+        command = kind(
             user_id=self.user_id,
             seq=frame.seq,
-            head_seq=head_seq,
-            joined_seq=joined_seq,
-            at=at,
+            head_seq=bounds[0],
+            joined_seq=bounds[1],
+            at=datetime.now(UTC),
             channel_id=frame.channel_id,
             parent_id=frame.parent_id,
         )
+        return await services.execute(command)
 
 
 def _seq(outcome: Outcome) -> int | None:

@@ -23,6 +23,7 @@ from ws.event_frames import Badge, is_marker
 from ws.frames import ResyncReason
 from ws.hub import Hub, Make, to_frame
 from ws.limits import Limits
+from ws.marks import HeldMarks
 from ws.metrics import SocketMetrics
 from ws.ports import Log, Reader, Sink
 from ws.recovery import Interval, Stretch
@@ -57,6 +58,7 @@ class Services:
         self.signals = signals
         self.limits = limits
         self.admission = Admission(limits.catch_ups)
+        self.held_marks = HeldMarks()
         self.metrics = SocketMetrics()
         self.message_channels: OrderedDict[UUID, UUID] = OrderedDict()
         """Of some messages, in which channel they are."""

@@ -38,6 +38,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     user_connects_per_s: float = 20
     commands_waiting_max: int = 1_000
     """Of one connection; one more is answered `overloaded`."""
+    mark_hold_s: float = 1.5
+    """After a read mark, further ones of the same target wait for so long, then the farthest is appended; with the append
+    that is within 2 s."""
     catch_up_page: int = 500
     """Events read from the log at once for one connection that catches up."""
     catch_up_bytes: int = 262_144
