@@ -29,8 +29,8 @@ from projections.group import ensure_views
 from sermo import log
 
 CHANNELS = 200
-MESSAGES = 30_000
-PEOPLE = 500
+MESSAGES = 120_000
+PEOPLE = 2_000
 
 
 def _id(kind: str, number: str) -> str:
@@ -104,9 +104,9 @@ INVITATION = UUID(bytes=hashlib.md5(b"i1", usedforsecurity=False).digest())
 
 QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "page": lambda c, channel, me, _: timeline.page(c, channel, me),
-    "page before": lambda c, channel, me, _: timeline.page(c, channel, me, before=20_000),
-    "page after": lambda c, channel, me, _: timeline.page(c, channel, me, after=20_000),
-    "page around": lambda c, channel, me, _: timeline.page(c, channel, me, around=20_000),
+    "page before": lambda c, channel, me, _: timeline.page(c, channel, me, before=60_000),
+    "page after": lambda c, channel, me, _: timeline.page(c, channel, me, after=60_000),
+    "page around": lambda c, channel, me, _: timeline.page(c, channel, me, around=60_000),
     "replies": lambda c, _, me, root: threads.replies(c, root, me),
     "message": lambda c, _, me, root: timeline.message(c, root, me),
     "pins": lambda c, channel, me, _: timeline.pins(c, channel, me, after=None, limit=50),
