@@ -9,6 +9,7 @@ A rebuild by a program that names other views, or other versions, than the group
 the nodes that run the old program stand still from then on, and say so.
 """
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
-from projections.group import CORE, ensure_views, serving_schemas
+from projections.group import CORE, NotBuilt, ensure_views, serving_schemas
 from projections.projection import (
     Group,
     View,
@@ -100,6 +101,24 @@ async def rebuild(
                 await _analyze(connection, view)
             await _catch_up(connection, read, group, views, progress)
             await _switch(connect, connection, read, group, views)
+
+
+async def build_missing(
+    connect: Callable[[], Awaitable[AsyncConnection[Any]]],
+    read: Callable[[int, int], Awaitable[Sequence[Recorded]]],
+    groups: Sequence[Group],
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Build the groups whose views are not those of this program; for a database that nobody else serves.
+
+    `progress` gets the group's name, the events applied and those there are. Raises `RebuildError`.
+    """
+    for group in groups:
+        try:
+            async with await connect() as connection:
+                await ensure_views(connection, group)
+        except NotBuilt:
+            await rebuild(connect, read, group.name, functools.partial(progress, group.name), groups=(group,))
 
 
 def _next(view: View) -> str:

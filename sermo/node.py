@@ -223,7 +223,8 @@ class Node:
         )
 
 
-async def _check_language(connection: AsyncConnection[Any], name: str) -> None:
+async def check_language(connection: AsyncConnection[Any], name: str) -> None:
+    """Raise `SettingsError` unless the database has this text search configuration."""
     known = await languages(connection)
     if name not in known:
         raise SettingsError(f"SERMO_SEARCH_LANGUAGE: the database has no {name!r}, but {', '.join(known)}.")
@@ -249,7 +250,7 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
     async with node.pool:
         await node.pool.wait(10.0)
         async with node.pool.connection() as connection:
-            await _check_language(connection, settings.search_language)
+            await check_language(connection, settings.search_language)
             await log.check_settings(connection, allow_unsafe=settings.allow_unsafe_postgres)
             # Before the first request reads them. What has to be built first is the runner's to tell.
             for views, runner in ((CORE, node.views), (node.search_group, node.search.runner)):

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -15,10 +17,14 @@ from litestar import Litestar
 
 from api import create_app
 from api.requests import TAKES_EVENTS_SESSION
-from sermo import runfile
+from projections.group import CORE
+from projections.rebuild import build_missing
+from projections.search import search_group
+from sermo import log, runfile
 from sermo.embedded import Embedded
 from sermo.http import Config, HttpLimits, HttpProtocol, Sweeper
-from sermo.node import Node, running_node
+from sermo.migrate import migrate
+from sermo.node import Node, check_language, running_node
 from sermo.settings import Settings
 from ws import asyncapi
 from ws.limits import Limits
@@ -35,6 +41,7 @@ GRACEFUL_SHUTDOWN_S = 10
 WATCH_INTERVAL_S = 0.2
 KERNEL_UNSENT_BYTES = 262_144
 """Of one connection, beside what is on its way."""
+TELL_INTERVAL_S = 5.0
 FILES_RESERVED = 128
 """For the database, logs and attachments."""
 FILES_WITHOUT_LIMIT = 1_048_576
@@ -158,6 +165,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         dsn = settings.database_url
         if dsn is None:
             dsn = await _start_embedded(settings, stack)
+            await _build_views(dsn, settings)
         else:
             stack.enter_context(runfile.announced(settings.data_dir, dsn))
         node = await stack.enter_async_context(running_node(dsn, settings, limits))
@@ -166,6 +174,27 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         sys.stdout.flush()
         await stopping.wait()
         logger.info("server.stopping")
+
+
+async def _build_views(dsn: str, settings: Settings) -> None:
+    """Build what an upgrade has changed, before anybody is served: of an embedded database this is the only node."""
+    await asyncio.to_thread(migrate, dsn)
+    told_at = -TELL_INTERVAL_S
+
+    def tell(group: str, done: int, total: int) -> None:
+        nonlocal told_at
+        if done >= total or time.monotonic() - told_at >= TELL_INTERVAL_S:
+            told_at = time.monotonic()
+            logger.info("views.building", group=group, events=done, of=total)
+
+    async with await log.connect(dsn) as reading:
+        await check_language(reading, settings.search_language)
+        await build_missing(
+            functools.partial(log.connect, dsn),
+            functools.partial(log.read, reading),
+            (CORE, search_group(settings.search_language)),
+            tell,
+        )
 
 
 async def _start_embedded(settings: Settings, stack: contextlib.AsyncExitStack) -> str:

@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 from click.testing import CliRunner
 
 from sermo.cli import main
+from sermo.embedded import running_dsn
 from tests.cli.running import environment_for, ok, sermo, told
 
 
@@ -157,3 +160,30 @@ def test_wrong_options_are_told_with_usage(tmp_path: Path) -> None:
 def test_the_version_is_told() -> None:
     """Of the installed package."""
     assert sermo("--version").stdout.endswith(f"version {version('sermo')}\n")
+
+
+def test_embedded_server_builds_what_an_upgrade_has_not_built_before_it_is_ready(data_dir: Path) -> None:
+    """Views of another version are made anew from the log, once; what was written is there at the first request."""
+    errors = data_dir.with_name("errors")
+    with serving("--data-dir", data_dir, errors=errors) as (process, url):
+        answer = httpx.post(
+            f"{url}/v1/auth/register", json={"username": "ada", "password": "correct horse"}, trust_env=False
+        )
+        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        dsn = running_dsn(data_dir)
+        assert dsn is not None
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("drop schema people_v2, search_english_v1 cascade")
+            connection.execute("update projections.core_group set schemas = '{people_v1}'")
+        assert end(process, signal.SIGTERM) == (0, "")
+    for is_built in (False, True):
+        with serving("--data-dir", data_dir, errors=errors) as (_, url):
+            assert get(f"{url}/health/ready") == 200
+            found = httpx.get(f"{url}/v1/users", headers=bearer, trust_env=False).json()
+            assert [user["username"] for user in found["users"]] == ["ada"]
+        groups = {
+            line["group"]
+            for line in map(json.loads, errors.read_text().splitlines())
+            if line["event"] == "views.building"
+        }
+        assert groups == (set() if is_built else {"core", "search"})
