@@ -9,12 +9,13 @@ from api.freshness import written
 from api.people import User
 from api.requests import EVENTS_COOKIE, ApiRequest, Body
 from api.services import Session
+from api.texts import DisplayName, Password, Username
 
 
 class Register(Body, frozen=True):
-    username: str
-    password: str
-    display_name: str | None = None
+    username: Username
+    password: Password
+    display_name: DisplayName | None = None
     """The user name, where it is left out."""
 
 

@@ -21,12 +21,14 @@ from api import (
     members,
     messages,
     mine,
+    openapi,
     people,
     pins,
     problems,
     reactions,
     search,
 )
+from api.methods import Application, methods_by_path, tell_methods
 from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
 from api.services import Services
 
@@ -125,16 +127,18 @@ def create_app(
     `extra_route_handlers`: what other packages serve, as the socket; `private_route_handlers`: the same below /v1, for people
     who have shown who they are, as the event stream.
     """
-    app = Litestar(
+    app = Application(
         [*routes(private_route_handlers), *extra_route_handlers],
         request_class=ApiRequest,
         request_max_body_size=BODY_MAX_BYTES,
         exception_handlers={Exception: problems.handle},
-        openapi_config=docs.openapi_config(version("sermo")),
+        openapi_config=openapi.openapi_config(version("sermo")),
+        before_send=[tell_methods],
         lifespan=list(lifespan),
         logging_config=None,
         state=State({"services": services, "describe_socket": describe_socket}),
     )
     shapes: dict[int, Any] = dict(shapes_of(app))
     app.state["shapes"] = shapes
+    app.state["methods"] = methods_by_path(app)
     return app

@@ -14,7 +14,16 @@ from api.freshness import MinPosition, Position, done, reading, written
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
-from domain.channel import ArchiveChannel, ChangeChannel, ChannelCreated, CreateChannel, CreateDirect, DeleteChannel
+from api.texts import ChannelName, NewId, Topic
+from domain.channel import (
+    DIRECT_MAX_OTHERS,
+    ArchiveChannel,
+    ChangeChannel,
+    ChannelCreated,
+    CreateChannel,
+    CreateDirect,
+    DeleteChannel,
+)
 from domain.channel_state import ChannelKind
 from domain.decider import Command, Outcome
 from domain.errors import NotFound
@@ -49,23 +58,23 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewChannel(Body, frozen=True):
-    kind: ChannelKind
-    name: str
-    topic: str | None = None
-    channel_id: UUID | None = None
+    kind: Annotated[ChannelKind, msgspec.Meta(extra_json_schema={"enum": ["public", "private"]})]
+    name: ChannelName
+    topic: Topic | None = None
+    channel_id: NewId | None = None
     """UUID version 7. With it a repeat finds the channel that was made."""
 
 
 class NewDirect(Body, frozen=True):
-    user_ids: list[UUID]
+    user_ids: Annotated[list[UUID], msgspec.Meta(extra_json_schema={"minItems": 1, "maxItems": DIRECT_MAX_OTHERS})]
     """The others, 1 to 8."""
 
 
 class ChannelChange(Body, frozen=True):
     """What to change; the rest stays."""
 
-    name: str | UnsetType = UNSET
-    topic: str | UnsetType = UNSET
+    name: ChannelName | UnsetType = UNSET
+    topic: Topic | UnsetType = UNSET
 
 
 def to_channel(row: channels.ChannelRow) -> Channel:

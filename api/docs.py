@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, MediaType, Response, get
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from api import socket_page
-from api.problems import MEDIA_TYPE, STATUS, Problem
+from api.openapi import describe
+from api.problems import STATUS
 from api.requests import ApiRequest
 
 _STYLE = """
@@ -25,41 +23,6 @@ td,th{border:1px solid #d5dae0;padding:.2rem .6rem;text-align:left;vertical-alig
 @media(prefers-color-scheme:dark){
 body{color:#e3e6ea;background:#15181c}code,pre{background:#22272e}td,th,h2{border-color:#3a414a}}
 """
-
-
-def openapi_config(version: str) -> OpenAPIConfig:
-    """Litestar's OpenAPI 3.1, with its own pages (which load scripts from elsewhere) left out."""
-    return OpenAPIConfig(
-        title="Sermo",
-        version=version,
-        description="A chat backend on one durable, totally ordered event log. The socket is described in asyncapi.json.",
-        path="/docs/openapi",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        components=Components(
-            security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}
-        ),
-        security=[{"bearer": []}],
-        use_handler_docstrings=True,
-    )
-
-
-def describe(app: Litestar) -> dict[str, Any]:
-    """The application as an OpenAPI document: Litestar's, with our problem documents for every refusal."""
-    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
-    (_,), parts = msgspec.json.schema_components([Problem], ref_template="#/components/schemas/{name}")
-    document["components"].setdefault("schemas", {}).update(parts)
-    document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] = sorted(STATUS)
-    refusal = {
-        "description": "Refused, with a stable `code`",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if isinstance(operation, dict) and "responses" in operation:
-                # Litestar describes its own 400, which never reaches a client.
-                operation["responses"].pop("400", None)
-                operation["responses"]["default"] = refusal
-    return document
 
 
 def to_page(document: dict[str, Any]) -> str:

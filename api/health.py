@@ -1,7 +1,7 @@
 """Whether the process lives, and whether it should get traffic."""
 
 import msgspec
-from litestar import Response, get
+from litestar import MediaType, Response, get
 from litestar.openapi import ResponseSpec
 
 from api.requests import ApiRequest
@@ -35,7 +35,7 @@ async def ready(request: ApiRequest) -> Response[Readiness]:
     return Response(readiness, status_code=200 if readiness.ready else 503)
 
 
-@get("/metrics", tags=["health"], security=[{}], sync_to_thread=False)
+@get("/metrics", tags=["health"], security=[{}], sync_to_thread=False, media_type=MediaType.TEXT)
 def metrics(request: ApiRequest) -> Response[bytes]:
     """What this node counts, in Prometheus' text format (docs/metrics.md). Holds no content and no names."""
     return Response(request.services.metrics(), media_type="text/plain; version=0.0.4")

@@ -14,6 +14,7 @@ from api.freshness import INTEGER_MAX, MinPosition, Position, done, reading, wri
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
+from api.texts import Content, NewId
 from domain.attachment import Attached
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
@@ -105,9 +106,9 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewMessage(Body, frozen=True):
-    message_id: UUID
+    message_id: NewId
     """UUID version 7, made by the client. A resend with the same id is never posted twice."""
-    content: str
+    content: Content
     parent_id: UUID | None = None
     also_to_channel: bool | None = None
     attachment_ids: list[UUID] | None = None
@@ -115,7 +116,7 @@ class NewMessage(Body, frozen=True):
 
 
 class NewContent(Body, frozen=True):
-    content: str
+    content: Content
 
 
 def _attachments(attached: Sequence[Attached]) -> list[MessageAttachment]:

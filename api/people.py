@@ -12,6 +12,7 @@ from api.freshness import MinPosition, Position, done, reading
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time_or_none
 from api.requests import ApiRequest, Body, now
+from api.texts import DisplayName, StatusText
 from domain.errors import Forbidden, NotFound
 from domain.user import ChangeProfile, DeactivateUser, ReactivateUser
 from projections import people
@@ -46,8 +47,8 @@ class Users(msgspec.Struct, frozen=True, kw_only=True):
 class Profile(Body, frozen=True):
     """What to change; the rest stays."""
 
-    display_name: str | UnsetType = UNSET
-    status_text: str | UnsetType = UNSET
+    display_name: DisplayName | UnsetType = UNSET
+    status_text: StatusText | UnsetType = UNSET
 
 
 class Farewell(Body, frozen=True):

@@ -14,6 +14,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api.methods import to_allow
 from domain.errors import (
     BadRequest,
     Invalid,
@@ -30,7 +31,7 @@ logger = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[str, tuple[int, str]] = {
-    "bad_request": (400, "Not JSON"),
+    "bad_request": (400, "Bad request"),
     "bad_frame": (400, "Bad frame"),
     "unknown_type": (400, "Unknown frame type"),
     "unauthenticated": (401, "Not authenticated"),
@@ -79,10 +80,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of `resync_required`: epoch or ahead."""
 
 
-def to_response(
-    refusal: Refusal, *, status: int | None = None, headers: dict[str, str] | None = None
-) -> Response[Problem]:
-    """The answer to a request that was refused."""
+def to_problem(refusal: Refusal, *, status: int | None = None) -> Problem:
+    """The document of a refusal."""
     usual_status, title = STATUS[refusal.code]
     if status is None:
         status = usual_status
@@ -91,14 +90,10 @@ def to_response(
     field = refusal.field
     if field is None and refusal.code == "key_reused":
         field = "Idempotency-Key"
-    headers = dict(headers or {})
     retry_after_ms = refusal.retry_after_ms
     if status in (429, 503):
         retry_after_ms = retry_after_ms or 1_000
-        headers["Retry-After"] = str(max(1, math.ceil(retry_after_ms / 1_000)))
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    problem = Problem(
+    return Problem(
         type=f"urn:sermo:problem:{refusal.code}",
         title=title,
         status=status,
@@ -108,6 +103,19 @@ def to_response(
         retry_after_ms=retry_after_ms,
         reason=refusal.reason if isinstance(refusal, ResyncRequired) else None,
     )
+
+
+def to_response(
+    refusal: Refusal, *, status: int | None = None, headers: dict[str, str] | None = None
+) -> Response[Problem]:
+    """The answer to a request that was refused."""
+    problem = to_problem(refusal, status=status)
+    status = problem.status
+    headers = dict(headers or {})
+    if status in (429, 503):
+        headers["Retry-After"] = str(max(1, math.ceil((problem.retry_after_ms or 1_000) / 1_000)))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(problem, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -149,8 +157,11 @@ def _from_litestar(error: HTTPException) -> Response[Problem]:
         return to_response(NotFound("There is nothing at this address."))
     if error.status_code == 413:
         return to_response(TooLarge())
-    refusal = BadRequest(error.detail if error.status_code != 405 else "This address does not take this method.")
-    return to_response(refusal, status=error.status_code, headers=dict(error.headers or {}))
+    if error.status_code == 405:
+        allowed = {method.strip() for method in (error.headers or {}).get("allow", "").split(",")}
+        refusal = BadRequest("This address does not take this method.")
+        return to_response(refusal, status=405, headers={"Allow": to_allow(allowed)})
+    return to_response(BadRequest(error.detail), status=error.status_code, headers=dict(error.headers or {}))
 
 
 _OUTER_NAMES = {"text": "query"}

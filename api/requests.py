@@ -8,8 +8,9 @@ do not declare is refused.
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,7 @@ BODY_MAX_BYTES = 64 * 1024
 KEY_MAX_CHARACTERS = 200
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
+_INTEGER = re.compile("-?[0-9]{1,20}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -45,8 +47,9 @@ class Nothing(Body, frozen=True):
 class Shape:
     """What one handler takes."""
 
-    def __init__(self, query: frozenset[str], body: type[Any] | None) -> None:
-        self.query = query
+    def __init__(self, query: Mapping[str, Any], body: type[Any] | None) -> None:
+        self.query = frozenset(query)
+        self.integers = frozenset(name for name, kind in query.items() if kind is int or int in get_args(kind))
         self.takes_body = body is not None
         self.decode = msgspec.json.Decoder(body or Nothing).decode
 
@@ -132,7 +135,8 @@ def shapes_of(app: Litestar) -> dict[int, Shape]:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, parameters in route.route_handler_map.values():
-                query = frozenset(p.field_alias for p in parameters.expected_query_params)
+                fields = handler.parsed_fn_signature.parameters
+                query = {p.field_alias: fields[p.field_name].annotation for p in parameters.expected_query_params}
                 body = handler.parsed_data_field
                 shapes[id(handler)] = Shape(query, body.annotation if body is not None else None)
     return shapes
@@ -150,6 +154,9 @@ async def read_strictly(request: Request[Any, Any, Any]) -> None:
             raise Invalid(f"{name} holds a character that no text of ours has.", field=name)
         if name in seen:
             raise Invalid(f"{name} is given twice.", field=name)
+        if name in shape.integers and not _INTEGER.fullmatch(value):
+            # Litestar would take `null` for a parameter that is left out, and read more than one spelling of a number.
+            raise Invalid(f"{name} is a number.", field=name)
         seen.add(name)
     if request.method in ("GET", "HEAD", "OPTIONS") or request.route_handler.opt.get(TAKES_FILE):
         return

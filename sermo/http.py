@@ -82,6 +82,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         self.parser = self.scope = self.headers = None  # type: ignore[assignment]
 
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP; uvicorn would answer in plain text."""
+        self._refuse("400 Bad Request", BadRequest.code, "This is no HTTP request.")
+
     def on_message_begin(self) -> None:
         """A request's first byte."""
         if self._stage is not _Stage.HEAD:
@@ -131,6 +135,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.config.refusals[number] += 1
         if self._stage is _Stage.HEAD:
             is_free = self.cycle is None or self.cycle.response_complete
+        elif self._stage is _Stage.IDLE:
+            is_free = False  # a whole request is being answered; what follows it is none
         else:
             is_free = not self.cycle.response_started and not self.pipeline
         if is_free:
@@ -139,10 +145,13 @@ class HttpProtocol(HttpToolsProtocol):
             body = msgspec.json.encode(problem)
             self.transport.write(
                 f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
-                "retry-after: 5\r\nconnection: close\r\n\r\n".encode()
+                f"{'' if number == '400' else _RETRY_AFTER}connection: close\r\n\r\n".encode()
                 + body
             )
         self.transport.close()
+
+
+_RETRY_AFTER = "retry-after: 5\r\n"
 
 
 class Sweeper:

@@ -59,7 +59,7 @@ class _NodeCollector(Collector):
         yield _counted("sermo_closes", "Connections ended by this node, by close code.", "code", metrics.closes)
         yield _counted(
             "sermo_http_refusals",
-            "Connections ended before a request had come whole, by status: 408 too slow, 431 too large, 503 too many.",
+            "Connections ended before a request came whole, by status: 400 no HTTP, 408 too slow, 431 too large, 503 too many.",
             "status",
             node.http_refusals,
         )

@@ -49,7 +49,19 @@ TOLD_MAX = 10_000
 
 _LAST_EVENT_ID = re.compile(rf"({EPOCH_PATTERN}):([0-9]{{1,16}})")
 
-_Number = Annotated[int | None, QueryParameter(ge=0, le=POSITION_MAX)]
+_After = Annotated[
+    int | None, QueryParameter(ge=0, le=POSITION_MAX, description="What comes after this position; with `epoch`.")
+]
+_MinPosition = Annotated[
+    int | None, QueryParameter(ge=0, le=POSITION_MAX, description="Wait up to 2 s until the log has this position.")
+]
+_Epoch = Annotated[
+    str | None, QueryParameter(pattern=f"^{EPOCH_PATTERN}$", description="The epoch that `after` is a position of.")
+]
+_Limit = Annotated[int, QueryParameter(ge=1, le=100, description="How many at most.")]
+_LastEventId = Annotated[
+    str | None, HeaderParameter(name="Last-Event-ID", description="EPOCH:POSITION, of a stream; wins over `after`.")
+]
 
 
 class EventsPage(msgspec.Struct, frozen=True):
@@ -93,11 +105,11 @@ class Events:
         )
         async def get_events(
             request: Request[Principal, Any, Any],
-            after: _Number = None,
-            epoch: Annotated[str | None, QueryParameter(pattern=f"^{EPOCH_PATTERN}$")] = None,
-            limit: Annotated[int, QueryParameter(ge=1, le=100)] = 50,
-            min_position: _Number = None,
-            last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
+            after: _After = None,
+            epoch: _Epoch = None,
+            limit: _Limit = 50,
+            min_position: _MinPosition = None,
+            last_event_id: _LastEventId = None,
         ) -> Response[bytes]:
             """The events of my feeds after a position of an epoch. With `Accept: text/event-stream` they go on live; there
             `Last-Event-ID` (EPOCH:POSITION) resumes, and without any position the stream begins now.

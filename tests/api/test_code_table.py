@@ -228,7 +228,7 @@ async def test_what_is_not_there_is_a_problem_document_too(server: Server, ann: 
     refused(await ann.get("/nothing"), 404, "not_found")
     answer = await ann.call("DELETE", "/me")
     refused(answer, 405, "bad_request")
-    assert {"GET", "PATCH", "OPTIONS"} == set(answer.headers["allow"].split(", "))
+    assert {"GET", "HEAD", "PATCH", "OPTIONS"} == set(answer.headers["allow"].split(", "))
     for path in (f"/channels/{new_id()}", f"/messages/{new_id()}", f"/users/{new_id()}"):
         refused(await ann.get(path), 404, "not_found")
     for path in (f"/channels/{new_id()}/messages", f"/messages/{new_id()}/replies", f"/channels/{new_id()}/members"):

@@ -1,0 +1,46 @@
+"""The texts that requests carry, as the OpenAPI document describes them.
+
+The rules themselves are the domain's (`domain/text.py`), which refuses with a code of its own where there is one; here they
+are only said, in the words of JSON Schema. `tests/api/test_schemathesis.py` holds the two together: what fits the schema is
+taken, what does not is refused.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+
+from domain import text
+
+_ANY = r"^[^\u0000]*$"
+"""Lone surrogates need no pattern: they are no text in JSON of UTF-8."""
+_SHOWN = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"
+"""What Python calls printable, but for the space."""
+
+
+def _text(at_least: int, at_most: int, pattern: str = _ANY) -> Meta:
+    return Meta(extra_json_schema={"minLength": at_least, "maxLength": at_most, "pattern": pattern})
+
+
+Content = Annotated[str, _text(1, text.CONTENT_MAX_CHARACTERS, r"^[^\u0000]*[^\u0000\s\x1c-\x1f\x85][^\u0000]*$")]
+"""Something to read: not white space alone."""
+Username = Annotated[str, _text(1, text.USERNAME_MAX_CHARACTERS, r"^[\p{L}\p{N}._-]+$")]
+DisplayName = Annotated[str, _text(1, text.DISPLAY_NAME_MAX_CHARACTERS)]
+StatusText = Annotated[str, _text(0, text.STATUS_TEXT_MAX_CHARACTERS)]
+ChannelName = Annotated[str, _text(1, text.CHANNEL_NAME_MAX_CHARACTERS, rf"^{_SHOWN}+( +{_SHOWN}+)*$")]
+Topic = Annotated[str, _text(0, text.TOPIC_MAX_CHARACTERS)]
+Password = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "minLength": text.PASSWORD_MIN_CHARACTERS,
+            "maxLength": text.PASSWORD_MAX_CHARACTERS,
+            "pattern": _ANY,
+            "format": "password",
+        }
+    ),
+]
+
+UUID7_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$"
+NewId = Annotated[UUID, Meta(extra_json_schema={"pattern": UUID7_PATTERN})]
+"""An id that the client makes: UUID version 7."""
