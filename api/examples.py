@@ -13,7 +13,8 @@ ANN = "01936f3e-5c00-7a10-8b2c-9d4e1f60a001"
 BEN = "01936f3e-7a2c-7b31-9c3d-0e5f2071b002"
 CHANNEL = "01936f41-1b88-7c52-8d4e-1f6031827003"
 MESSAGE = "01936f45-9e07-7d73-9e5f-203142938004"
-ROOT = "01936f44-02d5-7e94-af60-314253a49005"
+FILE = "01936f44-5e21-7eb5-b071-4253a4b5a006"
+INVITATION = "01936f44-02d5-7e94-af60-314253a49005"
 
 UNKNOWN = "?"
 """Of a text of unknown name; a test fails where the document has it."""
@@ -22,32 +23,40 @@ VALUES: dict[str, Any] = {
     "access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTkzNmYzZSJ9.c2lnbmF0dXJl",
     "after": 41,
     "archived_at": None,
+    "attachment_id": FILE,
+    "attachment_ids": None,
+    "attachments": [],
     "around": 42,
     "author_id": ANN,
     "before": 43,
     "channel_id": CHANNEL,
-    "code": "not_found",
+    "code": "3fD0b6n1Q2x7uJr8cKp5wA",
     "content": "The **engine** runs, @ben.",
     "count": 1,
     "created_at": "2026-11-23T07:00:00.123456Z",
     "created_by": ANN,
     "cursor": "WyJlbmdpbmVzIl0",
+    "deactivated": False,
+    "deactivated_at": None,
     "deleted_at": None,
-    "detail": "There is no such thing, or you may not see it.",
     "display_name": "Ann",
     "edited_at": None,
     "emoji": "\N{THUMBS UP SIGN}",
     "epoch": "7c1e5a02",
     "expires_in": 900,
-    "field": "channel_id",
+    "expires_at": "2026-11-30T07:00:00.123456Z",
+    "expires_in_s": 604_800,
     "frames": [],
     "head_seq": 42,
+    "invitation_id": INVITATION,
     "joined_at": "2026-11-23T06:58:12.000451Z",
     "Last-Event-ID": "7c1e5a02:1207",
     "kind": "public",
     "last_reply_at": None,
     "level": "all",
     "limit": 50,
+    "max_uses": 10,
+    "media_type": "image/png",
     "member_count": 2,
     "mention_count": 1,
     "mentions": [BEN],
@@ -60,19 +69,19 @@ VALUES: dict[str, Any] = {
     "password": "correct horse battery",
     "position": 1207,
     "query": "en",
+    "reacted_at": "2026-11-23T07:00:07.000032Z",
     "read_seq": 40,
-    "reason": "epoch",
     "refresh_token": "c2VybW8tcmVmcmVzaC10b2tlbg",
     "reply_count": 0,
-    "retry_after_ms": None,
     "role": "member",
     "seq": 42,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "size": 48_211,
     "status": "ok",
     "status_text": "Tuning",
     "ticket": "d3MtdGlja2V0",
-    "title": "Not found",
     "topic": "Difference and analytical",
-    "type": "urn:sermo:problem:not_found",
+    "unread": True,
     "unread_count": 2,
     "user_id": BEN,
     "user_ids": [BEN],
@@ -85,7 +94,7 @@ VALUES: dict[str, Any] = {
 def complete(components: dict[str, Json]) -> None:
     """Give every schema of an object its example."""
     for schema in components.values():
-        if schema.get("type") == "object":
+        if schema.get("type") == "object" and "examples" not in schema:
             schema["examples"] = [of(schema, components)]
 
 
@@ -110,7 +119,11 @@ FIELDS = {
 """What the example of a problem is wrong with, by code."""
 
 PATH_PARAMETERS = {
+    "attachment_id": "A file's id.",
     "channel_id": "A channel's id.",
+    "code": "What the link carries.",
+    "emoji": "1 to 32 code points, percent-encoded.",
+    "invitation_id": "An invitation's id.",
     "message_id": "A message's id; of a thread, its root's.",
     "user_id": "A person's id.",
 }

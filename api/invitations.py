@@ -1,6 +1,7 @@
 """Invitations by link: made and revoked by a channel's admins, shown and used by who has the code."""
 
 import secrets
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,8 @@ from domain.errors import Forbidden, NotFound, Unavailable
 from domain.ids import invitation_id as id_of
 from domain.invitation import (
     DEFAULT_S,
+    MAX_S,
+    USES_MAX,
     CreateInvitation,
     InvitationCreated,
     JoinByInvitation,
@@ -25,11 +28,14 @@ from domain.invitation import (
 from domain.membership import MemberJoined
 from projections import invitations
 
+_Seconds = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_S})]
+_Uses = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": USES_MAX})]
+
 
 class NewInvitation(Body, frozen=True):
-    expires_in_s: int | None = None
+    expires_in_s: _Seconds | None = None
     """1 to 2,592,000 seconds, which is 30 days; 7 days where it is left out."""
-    max_uses: int | None = None
+    max_uses: _Uses | None = None
     """How many people may join by it; any number where it is left out."""
 
 

@@ -17,7 +17,7 @@ class Read(Body, frozen=True):
     """The last one read."""
 
 
-class Unread(Body, frozen=True):
+class UnreadAgain(Body, frozen=True):
     seq: Annotated[int, msgspec.Meta(ge=1, le=INTEGER_MAX)]
     """The first one that is unread again."""
 
@@ -46,7 +46,7 @@ async def mark_channel_read(
 
 @post("/channels/{channel_id:str}/unread", tags=["reading"], status_code=200)
 async def mark_channel_unread(
-    request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[Unread]
+    request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[UnreadAgain]
 ) -> Response[Position]:
     """This message and what follows is unread again, for me."""
     head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
@@ -68,7 +68,7 @@ async def mark_thread_read(request: ApiRequest, message_id: FromPath[UUID], data
 
 @post("/threads/{message_id:str}/unread", tags=["reading"], status_code=200)
 async def mark_thread_unread(
-    request: ApiRequest, message_id: FromPath[UUID], data: JSONBody[Unread]
+    request: ApiRequest, message_id: FromPath[UUID], data: JSONBody[UnreadAgain]
 ) -> Response[Position]:
     """This reply and what follows in its thread is unread again, for me."""
     head_seq, joined_seq = await _thread_bounds(request, message_id)

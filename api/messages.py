@@ -15,7 +15,7 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
 from api.texts import Content, NewId
-from domain.attachment import Attached
+from domain.attachment import ATTACHMENTS_MAX, Attached
 from domain.decider import Outcome
 from domain.errors import Invalid, NotFound
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage, no_message
@@ -111,7 +111,9 @@ class NewMessage(Body, frozen=True):
     content: Content
     parent_id: UUID | None = None
     also_to_channel: bool | None = None
-    attachment_ids: list[UUID] | None = None
+    attachment_ids: (
+        Annotated[list[UUID], msgspec.Meta(extra_json_schema={"maxItems": ATTACHMENTS_MAX, "uniqueItems": True})] | None
+    ) = None
     """At most 10 files that I uploaded for this channel, which no message has. With them the content may be empty."""
 
 

@@ -17,9 +17,10 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.params import ParameterKwarg
 from litestar.routes import HTTPRoute
 
-from api import examples, refusals, schemas
+from api import examples, refusals, schemas, texts
 from api.problems import MEDIA_TYPE, STATUS, Problem, to_problem
 from api.requests import IDEMPOTENCY_KEY, KEY_MAX_CHARACTERS
+from domain.reaction import EMOJI_MAX_CHARACTERS
 
 DESCRIPTION = """A chat backend on one durable, totally ordered event log. The socket is described in asyncapi.json.
 
@@ -46,6 +47,18 @@ _KEY = {
 
 Json = dict[str, Any]
 
+_WITHOUT_KEY = {"register", "login", "refresh", "deactivate_me"}
+"""POSTs that take no key: nobody is known yet, or nobody is left to ask again."""
+
+_EMOJI = {"minLength": 1, "maxLength": EMOJI_MAX_CHARACTERS, "pattern": r"^[^\s/\u0000-\u001f\u007f-\u009f]+$"}
+_PATTERNS: dict[tuple[str, str], Json] = {
+    ("path", "emoji"): _EMOJI,
+    ("query", "emoji"): _EMOJI,
+    ("query", "attachment_id"): {"pattern": texts.UUID7_PATTERN},
+    ("query", "name"): {"pattern": texts.FILE_NAME_PATTERN},
+}
+"""What the domain checks in parameters, where its place and name say which."""
+
 _ALSO: dict[str, dict[str, Json]] = {
     "get_events": {
         "200": {
@@ -58,6 +71,13 @@ _ALSO: dict[str, dict[str, Json]] = {
             },
         },
         "204": {"description": "The id was told `resync_required`: do not come back with it.", "content": {}},
+    },
+    "get_attachment": {
+        status: {
+            "description": "",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+        }
+        for status in ("200", "206")
     },
     "metrics": {
         "200": {
@@ -138,8 +158,10 @@ def describe(app: Litestar) -> Json:
     document: Json = msgspec.json.decode(msgspec.json.encode(app.openapi_schema.to_schema()))
     calls = list(_calls(app, document))
     document["components"]["schemas"] = schemas.components([Problem, *(t for call in calls for t in call.types)])
+    problem = document["components"]["schemas"]["Problem"]
+    problem["properties"]["code"]["enum"] = sorted(STATUS)
+    problem["examples"] = [_example("not_found", 404)]
     examples.complete(document["components"]["schemas"])
-    document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] = sorted(STATUS)
     for call in calls:
         _put_right(call, document["components"]["schemas"])
     return document
@@ -162,16 +184,16 @@ def _put_right(call: Call, components: Json) -> None:
     operation["description"] = " ".join(operation["description"].split())
     for parameter in operation.get("parameters", []):
         _put_parameter_right(parameter, call.handler)
-    if call.method == "post" and "/auth/" not in call.path and call.has_position:
+    if call.method == "post" and call.has_position and call.name not in _WITHOUT_KEY:
         operation.setdefault("parameters", []).append(_KEY)
     for content in operation.get("requestBody", {}).get("content", {}).values():
         _exemplify(content, components)
     responses: Json = operation["responses"]
     responses.pop("400", None)  # Litestar describes its own, which never reaches a client
     for status, also in _ALSO.get(call.name, {}).items():
-        responses.setdefault(status, {"description": also["description"]}).setdefault("content", {}).update(
-            also["content"]
-        )
+        answer = responses.setdefault(status, {"description": also["description"]})
+        known = {kind: content for kind, content in answer.get("content", {}).items() if content["schema"]}
+        answer["content"] = known | also["content"]
     reads = any(parameter["name"] == "min_position" for parameter in operation.get("parameters", []))
     for status, answer in responses.items():
         answer["description"] = _said_of_answer(answer["description"], int(status))
@@ -197,6 +219,7 @@ def _put_parameter_right(parameter: Json, handler: HTTPRouteHandler) -> None:
         if isinstance(known, ParameterKwarg) and (known.name or field.name) == parameter["name"]:
             bounds = {"minimum": known.ge, "maximum": known.le}
             schema |= {name: int(bound) for name, bound in bounds.items() if bound is not None}
+    schema |= _PATTERNS.get((parameter["in"], parameter["name"]), {})
     if schema.get("type") == "string" and not schema.keys() & {"format", "pattern", "enum"}:
         schema["pattern"] = r"^[^\u0000]*$"
     examples.complete_parameter(parameter)
@@ -224,6 +247,8 @@ def _headers(call: Call, status: str, *, reads: bool) -> Json:
 def _exemplify(content: Json, components: Mapping[str, Json]) -> None:
     reference = content.get("schema", {}).get("$ref", "")
     name = reference.removeprefix(schemas.PREFIX)
+    if content.get("schema", {}).get("format") == "binary":
+        content.setdefault("examples", {"file": {"summary": "The bytes of a file.", "value": "..."}})
     if name in components and "examples" not in content:
         content["examples"] = {name: {"value": examples.of(components[name], components)}}
 

@@ -32,9 +32,28 @@ CODES: dict[str, tuple[str, ...]] = {
     "delete_message": ("not_a_member", "forbidden"),
     "mark_channel_read": _MEMBERS,
     "mark_thread_read": _MEMBERS,
+    "mark_channel_unread": _MEMBERS,
+    "mark_thread_unread": _MEMBERS,
+    "follow_thread": _MEMBERS,
+    "unfollow_thread": _MEMBERS,
+    "set_level": _MEMBERS,
+    "add_reaction": ("not_a_member", "archived", "limit_reached"),
+    "remove_reaction": ("not_a_member", "archived"),
+    "upload_attachment": ("not_a_member", "archived", "attachment_id_taken", "invalid_id"),
+    "create_invitation": ("forbidden", "archived"),
+    "list_invitations": ("forbidden",),
+    "revoke_invitation": ("forbidden",),
+    "join_by_invitation": ("archived",),
+    "find_users": ("forbidden",),
+    "deactivate_me": ("invalid_credentials", "last_admin"),
+    "deactivate_user": ("forbidden", "last_admin"),
+    "reactivate_user": ("forbidden",),
     "get_events": ("resync_required", "overloaded"),
 }
 """Handler -> codes, beyond those of its form."""
+
+ODD_STATUS: dict[str, dict[int, str]] = {"get_attachment": {416: "bad_request"}}
+"""Handler -> status -> code, where it is not the code's usual status."""
 
 
 def of(name: str, path: str, method: str, operation: dict[str, Any]) -> dict[int, frozenset[str]]:
@@ -56,6 +75,8 @@ def of(name: str, path: str, method: str, operation: dict[str, Any]) -> dict[int
     for code in found:
         by_status[STATUS[code][0]].add(code)
     by_status[500].add("unavailable")  # a fault of this program
+    for status, code in ODD_STATUS.get(name, {}).items():
+        by_status[status].add(code)
     return {status: frozenset(codes) for status, codes in sorted(by_status.items())}
 
 

@@ -22,8 +22,11 @@ def _text(at_least: int, at_most: int, pattern: str = _ANY) -> Meta:
     return Meta(extra_json_schema={"minLength": at_least, "maxLength": at_most, "pattern": pattern})
 
 
-Content = Annotated[str, _text(1, text.CONTENT_MAX_CHARACTERS, r"^[^\u0000]*[^\u0000\s\x1c-\x1f\x85][^\u0000]*$")]
-"""Something to read: not white space alone."""
+Content = Annotated[str, _text(0, text.CONTENT_MAX_CHARACTERS)]
+"""Something to read, not white space alone; of a message with attachments it may be empty."""
+_IN_FILE_NAME = r"[^/\\\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]"
+FILE_NAME_PATTERN = rf"^{_IN_FILE_NAME}*[^\s./\\\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{_IN_FILE_NAME}*$"
+"""With something to read in it, no path, no control character, and no mark of writing direction."""
 Username = Annotated[str, _text(1, text.USERNAME_MAX_CHARACTERS, r"^[\p{L}\p{N}._-]+$")]
 DisplayName = Annotated[str, _text(1, text.DISPLAY_NAME_MAX_CHARACTERS)]
 StatusText = Annotated[str, _text(0, text.STATUS_TEXT_MAX_CHARACTERS)]

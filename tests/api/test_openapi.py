@@ -7,17 +7,24 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from api import create_app
 from api.examples import UNKNOWN
-from tests.fixtures.server import Server
+from api.openapi import describe
+from ws import asyncapi
+from ws.events import Events
 
 Json = dict[str, Any]
 
+TAKE_ANY_TEXT = {"V1AuthLoginLogin", "V1AuthRefreshRefresh", "V1AuthLogoutLogout", "V1MeDeactivateDeactivateMe"}
+"""Whatever one tries as a password or a token may be wrong, but is not invalid."""
 
-@pytest.fixture
-async def document(server: Server) -> Json:
-    """As a client gets it."""
-    found: Json = (await server.http.get("/openapi.json")).json()
-    return found
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    """Of the application as `sermo/serve.py` puts it together; no part of a node is needed to describe it."""
+    nothing: Any = None
+    app = create_app(nothing, asyncapi.describe, private_route_handlers=[Events(nothing, nothing).route()])
+    return describe(app)
 
 
 def operations(document: Json) -> Iterator[tuple[str, Json]]:
@@ -42,7 +49,7 @@ def test_every_call_is_described(document: Json) -> None:
         ids.append(operation["operationId"])
         for parameter in operation.get("parameters", []):
             assert parameter["description"] and "example" in parameter, (name, parameter)
-            assert (parameter["in"] == "path") == parameter["required"], (name, parameter["name"])
+            assert parameter["in"] != "path" or parameter["required"], (name, parameter["name"])
     assert len(ids) == len(set(ids))
 
 
@@ -67,7 +74,9 @@ def test_every_body_refuses_what_it_does_not_know(document: Json) -> None:
                 schema = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
                 assert schema["additionalProperties"] is False, name
                 # Whatever one tries to log in with may be wrong, but is not invalid.
-                for field, value in schema["properties"].items() if "/v1/auth/" not in name else ():
+                for field, value in (
+                    schema["properties"].items() if operation["operationId"] not in TAKE_ANY_TEXT else ()
+                ):
                     assert _is_bounded(value), (name, field)
 
 
@@ -91,7 +100,7 @@ def test_every_call_names_its_refusals_by_status_and_code(document: Json) -> Non
         assert wanted <= answers.keys(), name
         assert any(status.startswith("2") for status in answers), name
         for status, answer in answers.items():
-            if status.startswith("2"):
+            if int(status) < 400:
                 continue
             ((media_type, content),) = answer["content"].items()
             assert media_type == "application/problem+json", name
@@ -112,7 +121,8 @@ def test_writes_tell_their_position_and_take_a_key_and_reads_tell_their_age(docu
         header = "Sermo-Stale" if method == "GET" else "Sermo-Position"
         assert good and all(header in answer["headers"] for answer in good), name
         assert (method == "GET") == ("min_position" in names), name
-        assert (method == "POST") == ("Idempotency-Key" in names), name
+        takes_key = method == "POST" and path != "/v1/me/deactivate"  # nobody is left to repeat it
+        assert takes_key == ("Idempotency-Key" in names), name
 
 
 def test_every_list_is_paged(document: Json) -> None:
