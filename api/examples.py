@@ -23,12 +23,14 @@ VALUES: dict[str, Any] = {
     "access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTkzNmYzZSJ9.c2lnbmF0dXJl",
     "after": 41,
     "archived_at": None,
+    "at": "2026-11-23T07:00:00.123456Z",
     "attachment_id": FILE,
     "attachment_ids": None,
     "attachments": [],
     "around": 42,
     "author_id": ANN,
     "before": 43,
+    "by": ANN,
     "channel_id": CHANNEL,
     "code": "3fD0b6n1Q2x7uJr8cKp5wA",
     "content": "The **engine** runs, @ben.",
@@ -47,6 +49,7 @@ VALUES: dict[str, Any] = {
     "expires_at": "2026-11-30T07:00:00.123456Z",
     "expires_in_s": 604_800,
     "frames": [],
+    "has": "link",
     "head_seq": 42,
     "invitation_id": INVITATION,
     "joined_at": "2026-11-23T06:58:12.000451Z",
@@ -68,6 +71,7 @@ VALUES: dict[str, Any] = {
     "parked": 0,
     "password": "correct horse battery",
     "position": 1207,
+    "q": "engine",
     "query": "en",
     "reacted_at": "2026-11-23T07:00:07.000032Z",
     "read_seq": 40,
@@ -77,8 +81,10 @@ VALUES: dict[str, Any] = {
     "seq": 42,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "size": 48_211,
+    "sort": "time",
     "status": "ok",
     "status_text": "Tuning",
+    "text": "engine",
     "ticket": "d3MtdGlja2V0",
     "topic": "Difference and analytical",
     "unread": True,
@@ -101,7 +107,9 @@ def complete(components: dict[str, Json]) -> None:
 def complete_parameter(parameter: Json) -> None:
     """Give a parameter its example, and a path parameter what it is."""
     name = parameter["name"]
-    if name in VALUES:
+    if parameter["schema"].get("format") == "date-time":
+        parameter["example"] = VALUES["at"]
+    elif name in VALUES:
         parameter["example"] = VALUES[name]
     if parameter["in"] == "path":
         parameter.setdefault("description", PATH_PARAMETERS.get(name, ""))

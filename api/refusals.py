@@ -39,6 +39,8 @@ CODES: dict[str, tuple[str, ...]] = {
     "set_level": _MEMBERS,
     "add_reaction": ("not_a_member", "archived", "limit_reached"),
     "remove_reaction": ("not_a_member", "archived"),
+    "pin_message": ("forbidden", "archived"),
+    "unpin_message": ("forbidden", "archived"),
     "upload_attachment": ("not_a_member", "archived", "attachment_id_taken", "invalid_id"),
     "create_invitation": ("forbidden", "archived"),
     "list_invitations": ("forbidden",),

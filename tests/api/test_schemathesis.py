@@ -46,7 +46,7 @@ async def test_the_api_is_as_its_document_says(server: Server, ann: Person, ben:
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(_configuration(await _things(ann, ben)), encoding="utf-8")
     options = (
-        ["--seed", "1", "--max-examples", "3", "--max-failures", "40"]
+        ["--seed", "1", "--max-examples", "3"]
         if not EXAMPLES
         else ["--max-examples", str(EXAMPLES)]
     )
