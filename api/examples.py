@@ -159,4 +159,4 @@ def of(schema: Json, components: Mapping[str, Json], name: str = "") -> Any:
         case "integer" | "number":
             return schema.get("minimum", 0)
         case _:
-            return UNKNOWN
+            return {"date-time": VALUES["at"], "uuid": MESSAGE}.get(schema.get("format", ""), UNKNOWN)

@@ -45,11 +45,7 @@ async def test_the_api_is_as_its_document_says(server: Server, ann: Person, ben:
     """Every call, every check; no call and no check is left out."""
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(_configuration(await _things(ann, ben)), encoding="utf-8")
-    options = (
-        ["--seed", "1", "--max-examples", "3"]
-        if not EXAMPLES
-        else ["--max-examples", str(EXAMPLES)]
-    )
+    options = ["--seed", "1", "--max-examples", "3"] if not EXAMPLES else ["--max-examples", str(EXAMPLES)]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
