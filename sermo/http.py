@@ -28,7 +28,9 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     head_max_bytes: int = 65_536
     """Of a head that comes in several reads; one more read's bytes may lie on top."""
     body_timeout_s: float = 60.0
-    """From the end of the head to the end of the body."""
+    """From the end of the head, or from the last whole `body_step_bytes`, to the end of the body."""
+    body_step_bytes: int = 1_048_576
+    """Each so many bytes of a body that the application takes have the time anew: a file may be long, and still has a pace."""
     no_progress_s: float = 30.0
     """Of a client that does not take its response, or what is left before the end of a socket."""
     sockets_max: int = 22_000
@@ -59,6 +61,8 @@ class HttpProtocol(HttpToolsProtocol):
     _stage = _Stage.HEAD
     _since = 0.0
     _head_bytes = 0
+    _body_bytes = 0
+    """Since the time began."""
     _has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -103,7 +107,17 @@ class HttpProtocol(HttpToolsProtocol):
         """The head is whole."""
         self._stage = _Stage.BODY
         self._since = self.loop.time()
+        self._body_bytes = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body. What comes after the answer is dropped, and gains no time."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._body_bytes += len(body)
+            if self._body_bytes >= self.config.limits.body_step_bytes:
+                self._since = self.loop.time()
+                self._body_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -124,7 +138,9 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse("408 Request Timeout", BadRequest.code, "The head of the request did not come in time.")
             else:
                 self.transport.close()
-        elif self._stage is _Stage.BODY and waited_s > limits.body_timeout_s and not self.flow.read_paused:
+        elif self._stage is _Stage.BODY and self.flow.read_paused:
+            self._since = now
+        elif self._stage is _Stage.BODY and waited_s > limits.body_timeout_s:
             self._refuse("408 Request Timeout", BadRequest.code, "The body of the request did not come in time.")
 
     def _refuse(self, status: str, code: str, detail: str) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -125,6 +127,37 @@ async def test_a_body_that_does_not_end_is_408(node_with: StartNode) -> None:
                 assert json.loads(said.partition(b"\r\n\r\n")[2])["code"] == "bad_request"
                 assert (await person.call("GET", "/v1/me")).status_code == 200
             assert [line for line in lines if line["log_level"] == "error"] == [], "it is no fault of the program"
+
+
+def _files(folder: Path) -> list[tuple[str, int]]:
+    return [(path.name, path.stat().st_size) for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_long_body_with_a_pace_is_taken_and_one_without_is_408(node_with: StartNode, tmp_path: Path) -> None:
+    """Each step of it has the time anew. What had come lies nowhere any more; after a refusal nothing gains time."""
+    limits = HttpLimits(body_timeout_s=1.0, body_step_bytes=20_000)
+    async with node_with(Limits(), limits, data_dir=tmp_path, attachment_max_bytes=2_000_000) as (url, node):
+        person = await register(url)
+        path = f"/v1/channels/{await person.make_channel()}/attachments?name=x"
+
+        def upload(length: int) -> bytes:
+            return post(person, b"", length).replace(b"/v1/channels", path.encode(), 1)
+
+        async def send(length: int, pieces: int, piece: int, pause_s: float) -> bytes:
+            async with raw(url) as (reader, writer):
+                writer.write(upload(length).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+                return await trickle(writer, iter([b"x" * piece] * pieces), reader, pause_s)
+
+        began = time.monotonic()
+        said = await send(300_000, 15, 20_000, 0.2)
+        assert time.monotonic() - began > 2 * limits.body_timeout_s
+        assert said.startswith(b"HTTP/1.1 201 "), said
+        said = await send(300_000, 100, 1_000, 0.2)
+        assert said.startswith(b"HTTP/1.1 408 "), said
+        said = await send(1_000_000_000, 1_000, 20_000, 0.05)
+        assert said.startswith(b"HTTP/1.1 413 "), said
+        await await_until(lambda: node.uploads.under_way == 0, what="they have ended")
+        assert [size for name, size in _files(tmp_path) if name != "log"] == [300_000]
 
 
 async def test_a_request_in_pieces_is_answered(node_with: StartNode) -> None:
