@@ -13,6 +13,12 @@ from uuid import UUID
 class Blobs(Protocol):
     """Contents by their SHA-256 in hexadecimal. Safe to call from any task of the event loop, and on any node."""
 
+    async def claim(self, log_id: UUID) -> bool:
+        """Whether the contents are of this log, as they are where no log has claimed them before. Whoever puts or deletes
+        asks this first: the contents of another log would pass for such as nobody needs.
+        """
+        ...
+
     async def put(self, file: Path, sha256: str) -> None:
         """Keep what this finished file holds, durably once this returns. It is there already: it counts as put now."""
         ...

@@ -23,7 +23,9 @@ from projections.projection import Group
 from projections.search import search_group
 from sermo import doctor as doctors
 from sermo import log
+from sermo.attachments import attachments
 from sermo.command import Failure, database, database_options, errors, out, run, settings_of, told
+from sermo.files import FOLDER, Files
 from sermo.importer import Importer, Report
 from sermo.migrate import migrate
 from sermo.node import running_node
@@ -174,10 +176,11 @@ async def _print_log(dsn: str, after: int, follow: bool) -> None:
 @database_options
 @told
 def doctor(database_url: str | None, data_dir: Path | None) -> None:
-    """Check the log's invariants and the views against it; exits with 1 where something is wrong."""
-    with database(settings_of(database_url, data_dir)) as dsn:
+    """Check the log's invariants, the views against it, and the uploaded files; exits with 1 where something is wrong."""
+    settings = settings_of(database_url, data_dir)
+    with database(settings) as dsn:
         migrate(dsn)
-        findings = run(_examine(dsn))
+        findings = run(_examine(dsn, settings.data_dir))
     for finding in findings:
         mark = "[green]ok   [/green]" if not finding.wrong else "[red]WRONG[/red]"
         detail = f": {finding.wrong} places, for instance {escape(str(finding.example))}" if finding.wrong else ""
@@ -186,10 +189,11 @@ def doctor(database_url: str | None, data_dir: Path | None) -> None:
         sys.exit(1)
 
 
-async def _examine(dsn: str) -> list[doctors.Finding]:
+async def _examine(dsn: str, data_dir: Path) -> list[doctors.Finding]:
     async with await log.connect(dsn) as connection:
         await rebuilding.ensure_views(connection)
-        return await doctors.examine(connection)
+        findings = await doctors.examine(connection)
+        return [*findings, await doctors.examine_files(connection, Files(data_dir / FOLDER))]
 
 
 @main.group()
@@ -255,6 +259,7 @@ async def _rebuild(dsn: str, name: str, groups: Sequence[Group], progress: Calla
         await rebuilding.rebuild(functools.partial(log.connect, dsn), read, name, progress, groups=groups)
 
 
+main.add_command(attachments)
 main.add_command(users)
 main.add_command(click.Group("user", users.commands, hidden=True, help="Of old, for `users`."))
 

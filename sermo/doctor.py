@@ -1,11 +1,13 @@
-"""Check a log against its invariants, and the views against the log. Reads only; each check is one statement."""
+"""Check a log against its invariants, the views against the log, and the files. Reads only; a check is one statement."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
 
 from domain import catalog
+from sermo.files import Files
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -90,3 +92,15 @@ async def examine(connection: AsyncConnection[Any]) -> list[Finding]:
         assert row is not None
         findings.append(Finding(check, row[0], row[1]))
     return findings
+
+
+async def examine_files(connection: AsyncConnection[Any], files: Files) -> Finding:
+    """Look for the content of each attachment that was not collected. Cost: a scan of the log, and every file's bytes."""
+    cursor = await connection.execute(
+        "select distinct convert_from(u.state, 'UTF8')::jsonb->>'sha256' from stored_events u"
+        " where u.topic = 'attachment.uploaded.1' and not exists (select from stored_events c"
+        " where c.originator_id = u.originator_id and c.topic = 'attachment.collected.1')"
+    )
+    hashes = [row[0] for row in await cursor.fetchall()]
+    wrong = [sha256 for sha256 in hashes if not await asyncio.to_thread(files.is_whole, sha256)]
+    return Finding(f"files of attachments are whole in {files.folder}", len(wrong), min(wrong, default=None))

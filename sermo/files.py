@@ -5,6 +5,7 @@ first, then the folders. Several nodes may share the folder, on a file system wi
 """
 
 import asyncio
+import hashlib
 import os
 import re
 import time
@@ -12,9 +13,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from uuid import UUID, uuid4
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _LISTED_AT_ONCE = 1_000
+FOLDER = "attachments"
+"""Of the data dir."""
+OWNER = "log"
+"""A file with the id of the log that the contents are of."""
 TEMPORARY = "tmp"
 """The folder of what is not whole, or not for ever."""
 
@@ -68,9 +74,7 @@ class Files:
         try:
             certain = await is_certain()
         finally:
-            await asyncio.to_thread(gone.unlink, missing_ok=True) if certain else await asyncio.to_thread(
-                self._bring_back, gone
-            )
+            await asyncio.to_thread(gone.unlink if certain else lambda: self._bring_back(gone))
         return size if certain else None
 
     def _move_away(self, sha256: str, gone: Path) -> int:
@@ -105,6 +109,33 @@ class Files:
             with suppress(FileNotFoundError):
                 if _NAME.fullmatch(path.name) and path.stat().st_mtime <= before:
                     yield path.name
+
+    async def claim(self, log_id: UUID) -> bool:
+        """See `Blobs.claim`."""
+        return await asyncio.to_thread(self._claim, log_id)
+
+    def _claim(self, log_id: UUID) -> bool:
+        mark = self.folder / OWNER
+        if not mark.exists():
+            making = self.folder / f".{OWNER}.{uuid4()}"
+            make_folder(self.folder)
+            with open(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(f"{log_id}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(making, mark)
+            making.unlink()
+            _sync_folder(self.folder)
+        return mark.read_text().strip() == str(log_id)
+
+    def is_whole(self, sha256: str) -> bool:
+        """Whether a content is there and is what its name says. Reads all of it."""
+        try:
+            with open(self.path(sha256), "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
 
     def remove_temporary(self, untouched_s: float) -> int:
         """Remove files of uploads that came to no end and were not written to for so long; how many."""

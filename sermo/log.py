@@ -337,6 +337,13 @@ async def read_streams(connection: AsyncConnection[Any], ids: Sequence[UUID]) ->
     return rows[0][0], [to_recorded(row[1:]) for row in rows if row[1] is not None]
 
 
+async def log_id(connection: AsyncConnection[Any]) -> UUID | None:
+    """What tells this log from another, also after a restore: the stream of its first event. None while it is empty."""
+    cursor = await connection.execute("select originator_id from stored_events where notification_id = 1")
+    row = await cursor.fetchone()
+    return row[0] if row is not None else None
+
+
 async def head(connection: AsyncConnection[Any]) -> int:
     """The last position of the log; 0 when it is empty."""
     cursor = await connection.execute("select coalesce(max(notification_id), 0) from stored_events")

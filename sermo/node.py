@@ -24,9 +24,10 @@ from projections.search import Search, languages, search_group
 from sermo import log
 from sermo.appender import Appender
 from sermo.auth import Auth, AuthSettings
+from sermo.collector import Collector
 from sermo.deactivated import Deactivated
 from sermo.execute import Executor
-from sermo.files import Files
+from sermo.files import FOLDER, Files
 from sermo.metrics import Metrics
 from sermo.migrate import migrate
 from sermo.pool import ReadPool
@@ -80,7 +81,7 @@ class Node:
         self.auth = Auth(
             self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s), self.deactivated
         )
-        self.files = Files(settings.data_dir / "attachments")
+        self.files = Files(settings.data_dir / FOLDER)
         self.uploads = Uploads(
             self.files.temporary,
             self.files,
@@ -88,6 +89,7 @@ class Node:
             max_bytes=settings.attachment_max_bytes,
             types=settings.attachment_types,
         )
+        self.collector = Collector(self.connect, self.pool, self.views, self.execute, self.files)
         self.hub = Hub()
         self.tail.listen(self.hub.publish)
         self.tail.wants = self._wanted_feeds
@@ -264,6 +266,7 @@ async def running_node(dsn: str, settings: Settings, limits: Limits | None = Non
             "appender": node.appender.run(),
             "views": node.views.run(),
             "search": node.search.runner.run(),
+            "collector": node.collector.run(),
             "sockets": node.sockets.run(),
             "signals": node.signals.run(),
             "bus": node.bus.run(say=node.signals.say, hear=node.signals.hear, joined=node.signals.joined),

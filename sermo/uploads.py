@@ -62,6 +62,8 @@ class Uploads:
         self.connect = connect
         self.max_bytes = max_bytes
         self._types = types
+        self._is_ours = False
+        """The contents are known to be of this log."""
         self._under_way: Counter[UUID] = Counter()
         self.received_bytes = 0
         """Of files that came whole."""
@@ -82,6 +84,16 @@ class Uploads:
         """See `api.blobs.Uploads.check_media_type`."""
         if self._types and not any(fnmatchcase(media_type, pattern) for pattern in self._types):
             self._refuse(Invalid(f"This server takes no files of type {media_type}.", field="media_type"))
+
+    async def claim(self, connection: AsyncConnection[Any]) -> None:
+        """Raise `Unavailable` where the contents are of another log."""
+        if self._is_ours:
+            return
+        log_id = await log.log_id(connection)
+        if log_id is None or not await self.blobs.claim(log_id):
+            logger.critical("uploads.folder_of_another_log", folder=str(self._folder.parent))
+            raise Unavailable("The server's folder for files belongs to another log: its operator has to mend it.")
+        self._is_ours = True
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refusals[refusal.code] += 1
@@ -184,6 +196,7 @@ class Received:
             connection = await self._uploads.connect()
             try:
                 await connection.execute("select pg_advisory_lock_shared(%s, %s)", lock_key(self.sha256))
+                await self._uploads.claim(connection)
                 await self._uploads.blobs.put(self._path, self.sha256)
             except BaseException:
                 await connection.close()

@@ -1,6 +1,8 @@
 """`migrate`, `tail`, `doctor`, `projections` and `users`: on a database of their own."""
 
+import hashlib
 import json
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -174,3 +176,29 @@ def test_import_takes_another_name_where_one_is_taken(database: str, tmp_path: P
 
     assert "the name ann was taken: imported as ann-2" in said
     assert rows(database, "select username from people_v2.people order by 1") == [("Ann",), ("ann-2",)]
+
+
+def test_attachments_are_collected_and_doctor_tells_which_files_are_lost(database: str, data_dir: Path) -> None:
+    """A content without an attachment is deleted; one that an attachment needs is missed; another log's are left alone."""
+    create_user(database, "ann")
+    folder = data_dir / "attachments"
+    content = b"a file"
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / sha256[:2] / sha256[2:4] / sha256
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+    where = ("--database-url", database, "--data-dir", data_dir)
+    assert "deleted 1 files with 6 bytes" in ok("attachments", "collect", "--older-than", "0", *where)
+    assert not path.exists()
+    ids = {"channel_id": str(uuid.uuid4()), "by": str(uuid.uuid4())}
+    facts = {"name": "x", "media_type": "text/plain", "size": 6, "sha256": sha256, "at": "2026-01-02T03:04:05Z"}
+    state = json.dumps({**ids, **facts}).encode()
+    row: list[list[object]] = [[uuid.uuid4()], [1], ["attachment.uploaded.1"], [state]]
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("select sermo_insert(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[])", row)
+    found = sermo("doctor", *where)
+    assert found.returncode == 1
+    assert f"WRONG files of attachments are whole in {folder}: 1 places, for instance {sha256}" in found.stdout
+    (folder / "log").write_text(f"{uuid.uuid4()}\n")
+    assert "another log" in told("attachments", "collect", *where)
