@@ -1,10 +1,13 @@
 """Read marks of a client that scrolls: few events, the right marker, and an answer for each (architecture section 5)."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+
+import pytest
 
 from sermo import log
 from tests.support.people import Person, register
@@ -245,3 +248,30 @@ async def test_marks_that_wait_are_bounded_and_leave_nothing_behind(node_with: S
         await client.close()
         await asyncio.gather(*asked, return_exceptions=True)
         await await_until(lambda: connection.commands_waiting == 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_marks_in_a_row_end_where_each_alone_would_have_ended(node_with: StartNode, seed: int) -> None:
+    """As read and as unread, of a channel and a thread, as fast as they can be sent: waiting changes no marker."""
+    rng = random.Random(seed)
+    async with scrolling(node_with, Limits(mark_hold_s=0.02)) as (_, ann, channel, client, seqs):
+        root = (await client.post(channel, "root"))["data"]
+        last = (await client.post(channel, "reply", parent_id=root["message_id"]))["data"]["seq"]
+        targets = {"channel_id": channel, "parent_id": root["message_id"]}
+        markers = {"channel_id": seqs[0] - 1, "parent_id": last - 1}
+        await client.ask("mark_unread", channel_id=channel, seq=seqs[0])
+        await client.ask("mark_unread", parent_id=root["message_id"], seq=last)
+        asked = []
+        for _ in range(150):
+            name, seq = rng.choice(list(targets)), rng.randint(1, last)
+            kind = "mark_unread" if rng.random() < 0.1 else "mark_read"
+            markers[name] = max(markers[name], seq) if kind == "mark_read" else seq - 1
+            asked.append(asyncio.create_task(client.ask(kind, **{name: targets[name], "seq": seq})))
+            if rng.random() < 0.2:
+                await asyncio.sleep(rng.choice([0, 0.01, 0.03]))
+        answers = await asyncio.gather(*asked)
+        assert {answer["type"] for answer in answers} == {"done"}
+        position = max(answer["data"]["id"] for answer in answers)
+        assert await read_seq(ann, channel, position) == markers["channel_id"]
+        (thread,) = (await ann.call("GET", f"/v1/me/threads?min_position={position}")).json()["threads"]
+        assert thread["read_seq"] == markers["parent_id"]
