@@ -26,15 +26,11 @@ from domain.times import to_json
 from ws import frames, session
 from ws.codes import CloseCode
 from ws.follower import COME_BACK, Services
+from ws.lanes import LaneFinder
 from ws.marks import Asked, Marks, farthest_first, may_wait, target_of
 
 T = TypeVar("T")
 logger = structlog.get_logger()
-
-_AboutMessage = frames.EditMessage | frames.DeleteMessage | frames.AddReaction | frames.RemoveReaction
-"""They name a message, not its channel."""
-MESSAGE_CHANNELS_MAX = 10_000
-"""Of so many messages a node remembers the channel, which never changes: about 2 MB."""
 
 
 class Commands:
@@ -57,8 +53,7 @@ class Commands:
         """Not in a lane yet, since the lane of the first is being looked up."""
         self._lanes: dict[UUID, deque[Asked]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._message_lanes: dict[UUID, tuple[UUID, int]] = {}
-        """Of a message: the lane of its commands, and how many of them wait or are under way."""
+        self._lane_of = LaneFinder(services, user_id)
         self.user_id = user_id
         self.waiting = 0
         self._marks = Marks(services.limits.mark_hold_s, self._put_at_once, self._lost)
@@ -81,7 +76,7 @@ class Commands:
             return False
         self.waiting += 1
         asked = Asked(run)
-        lane_id = self._lane(run.frame) if not self._arrived else None
+        lane_id = self._lane_of.known(run.frame) if not self._arrived else None
         if lane_id is not None:
             self._put(lane_id, asked)
             return True
@@ -157,7 +152,7 @@ class Commands:
         """Put what has arrived into its lanes, in its order, which the look-ups must not change."""
         while self._arrived:
             asked = self._arrived[0]
-            lane_id = await self._try(asked, self._find_lane)
+            lane_id = await self._try(asked, self._lane_of.find)
             self._arrived.popleft()
             if isinstance(lane_id, UUID):
                 self._put(lane_id, asked)
@@ -174,7 +169,7 @@ class Commands:
                 await self._mark_unread(lane_id, asked)
             else:
                 answer = await self._try(asked, self._answer)
-                self._leave_message_lane(asked.run.frame)
+                self._lane_of.done(asked.run.frame)
                 self._settle(asked, answer)
             lane.popleft()
         del self._lanes[lane_id]
@@ -213,60 +208,6 @@ class Commands:
         """A mark_unread at that position came in between."""
         for one in marks:
             self._settle(one, frames.control(frames.Done(id=position, seq=None), one.run.ref))
-
-    def _lane(self, frame: frames.ClientFrame) -> UUID | None:
-        """The channel that the command is about; None where only a message is named, whose channel is not known here."""
-        if isinstance(frame, _AboutMessage):
-            known = self._services.message_channels.get(frame.message_id)
-            if known is None and frame.message_id not in self._message_lanes:
-                return None
-            # that of its posting, while that is under way
-            return self._message_lane(frame.message_id, known or frame.message_id)
-        match frame:
-            case frames.Message(channel_id, message_id):
-                return self._message_lane(message_id, channel_id)
-            case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
-                return self._services.message_channels.get(parent_id)
-            case frames.MarkRead() | frames.MarkUnread():
-                return frame.channel_id or self.user_id
-            case frames.JoinChannel() | frames.LeaveChannel():
-                return frame.channel_id
-        raise AssertionError(f"{type(frame).__name__} is no command")
-
-    async def _find_lane(self, run: session.Run) -> UUID:
-        """Like `_lane`, looked up in the log where need be. Of a message that nobody knows, its id."""
-        lane_id = self._lane(run.frame)
-        if lane_id is not None:
-            return lane_id
-        if isinstance(run.frame, _AboutMessage):
-            message_id = run.frame.message_id
-            return self._message_lane(message_id, await self._channel_of(message_id) or message_id)
-        match run.frame:
-            case frames.MarkRead(_, None, UUID() as parent_id) | frames.MarkUnread(_, None, UUID() as parent_id):
-                return await self._channel_of(parent_id) or parent_id
-        raise AssertionError(f"{type(run.frame).__name__} names its channel")
-
-    async def _channel_of(self, message_id: UUID) -> UUID | None:
-        known = self._services.message_channels
-        channel_id = known.get(message_id)
-        if channel_id is None:
-            channel_id = await self._services.reader.message_channel(message_id)
-            if channel_id is not None:
-                if len(known) >= MESSAGE_CHANNELS_MAX:
-                    known.popitem(last=False)
-                known[message_id] = channel_id
-        return channel_id
-
-    def _message_lane(self, message_id: UUID, otherwise: UUID) -> UUID:
-        lane_id, waiting = self._message_lanes.get(message_id, (otherwise, 0))
-        self._message_lanes[message_id] = (lane_id, waiting + 1)
-        return lane_id
-
-    def _leave_message_lane(self, frame: frames.ClientFrame) -> None:
-        if isinstance(frame, frames.Message | _AboutMessage):
-            lane_id, waiting = self._message_lanes.pop(frame.message_id)
-            if waiting > 1:
-                self._message_lanes[frame.message_id] = (lane_id, waiting - 1)
 
     def _refused(self, run: session.Run, refusal: Refusal) -> bytes:
         if not isinstance(run.frame, frames.JoinChannel):
@@ -336,7 +277,7 @@ class Commands:
         assert isinstance(frame, frames.MarkRead | frames.MarkUnread), "a mark"
         channel_id = frame.channel_id
         if channel_id is None and frame.parent_id is not None:
-            channel_id = await self._channel_of(frame.parent_id)
+            channel_id = await self._lane_of.channel_of(frame.parent_id)
         bounds = (0, 0) if channel_id is None else await services.reader.mark_bounds(channel_id, self.user_id)
         is_read = isinstance(frame, frames.MarkRead)
         kind: Callable[..., Command] = partial(MarkRead, seen_version=seen_version) if is_read else MarkUnread
