@@ -22,11 +22,12 @@ from domain import catalog
 from domain.channel import ChannelCreated
 from domain.channel_state import ChannelKind, Role
 from domain.decider import Event, Recorded, Unknown
-from domain.ids import WORKSPACE_FEED, channel_name_id, fold_name, membership_id, reading_id, user_name_id
+from domain.ids import WORKSPACE_FEED, channel_name_id, fold_name, membership_id, reaction_id, reading_id, user_name_id
 from domain.membership import MemberJoined
 from domain.mentions import EVERYBODY, mentioned_names
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from domain.name_claim import NameClaimed
+from domain.reaction import ReactionAdded
 from domain.reading import MarkedRead
 from domain.user import UserRegistered
 from sermo.importer import SourceMessage, read_source
@@ -39,6 +40,7 @@ READ_CHANNELS = 100
 OVER_CAP = 10
 """So many of a reader's channels were never read; of the others at most `UNREAD` messages are left."""
 UNREAD = 20
+EMOJI = ("👍", "🎉", "❤️", "😄", ":party:")
 VARIED_OF = 16
 """Of a copy's words one in so many is its own."""
 
@@ -56,6 +58,7 @@ class Town:
         """Of each channel, the seqs of the newest messages on its page."""
         counted = Counter(message.author for message in self._messages)
         self.people = {author: new_id() for author, _ in counted.most_common()}
+        self._everybody = list(self.people.values())
         self.readers = list(self.people.values())[:READERS]
         """The busiest people, who are in `READ_CHANNELS` channels each."""
         names = Counter(message.channel for message in self._messages)
@@ -140,6 +143,7 @@ class Town:
                 del self._pages[channel_id][: -UNREAD - 1]
             yield recorded
             yield from self._change(message, message_id, posted)
+            yield from self._react(message_id, posted)
 
     def _change(self, message: SourceMessage, message_id: UUID, posted: MessagePosted) -> Iterator[Recorded]:
         """Now and then a message is edited or deleted."""
@@ -157,6 +161,21 @@ class Town:
         elif self.posted % 200 == 99:
             deleted = MessageDeleted(channel_id=posted.channel_id, by=self.people[message.author], at=at)
             yield self._record(message_id, deleted, posted.channel_id)
+
+    def _react(self, message_id: UUID, posted: MessagePosted) -> Iterator[Recorded]:
+        """Every eighth message has reactions, of one to four people."""
+        if self.posted % 8:
+            return
+        for place in range(1 + self.posted // 8 % 4):
+            user_id = self._everybody[(self.posted + place) % len(self._everybody)]
+            added = ReactionAdded(
+                channel_id=posted.channel_id,
+                message_id=message_id,
+                user_id=user_id,
+                emoji=EMOJI[(self.posted // 8 + place // 2) % len(EMOJI)],
+                at=posted.created_at + timedelta(minutes=2),
+            )
+            yield self._record(reaction_id(message_id, user_id), added, posted.channel_id)
 
     def _read(self) -> Iterator[Recorded]:
         for user_id in self.readers:

@@ -98,8 +98,11 @@ class Actor:
                 await self._post(channel)
             elif choice < 0.54 and self.messages:
                 await self.client.ask("edit_message", message_id=self.random.choice(self.messages), content="edited")
-            elif choice < 0.61 and self.messages:
+            elif choice < 0.59 and self.messages:
                 await self.client.ask("delete_message", message_id=self.random.choice(self.messages))
+            elif choice < 0.64 and self.messages:
+                kind = self.random.choice(["add_reaction", "add_reaction", "remove_reaction"])
+                await self.client.ask(kind, message_id=self.random.choice(self.messages), emoji="👍")
             elif choice < 0.69:
                 await self.client.ask("join_channel", channel_id=channel)
             elif choice < 0.74:
