@@ -226,7 +226,7 @@ class DeleteMessage(Command, frozen=True, kw_only=True):
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         message = existing_message(known, self.message_id)
-        with hidden_as(self.message_id):
+        with hidden_as(no_message(self.message_id)):
             if message.author_id == self.by:
                 may_take_part(known, message.channel_id, self.by)
             else:
@@ -250,7 +250,7 @@ class PinMessage(Command, frozen=True, kw_only=True):
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         message = existing_message(known, self.message_id)
-        with hidden_as(self.message_id):
+        with hidden_as(no_message(self.message_id)):
             may_pin(known, message.channel_id, self.by)
         if message.is_deleted:
             raise NotFound("The message was deleted.", field="message_id")
@@ -278,12 +278,12 @@ def no_message(message_id: UUID) -> NotFound:
 
 
 @contextmanager
-def hidden_as(message_id: UUID) -> Iterator[None]:
-    """Whoever may not see the channel is told of no message: not which channel it is in, nor that there is one."""
+def hidden_as(nothing: NotFound) -> Iterator[None]:
+    """Whoever may not see the channel is told the same as where there is nothing: not which channel, nor that there is one."""
     try:
         yield
     except NotFound:
-        raise no_message(message_id) from None
+        raise nothing from None
 
 
 def existing_message(known: Loaded, message_id: UUID) -> MessageState:
@@ -297,7 +297,7 @@ def existing_message(known: Loaded, message_id: UUID) -> MessageState:
 def open_message(known: Loaded, message_id: UUID, user_id: UUID) -> MessageState:
     """The message, for a member of its channel: neither deleted, nor is the channel archived."""
     message = existing_message(known, message_id)
-    with hidden_as(message_id):
+    with hidden_as(no_message(message_id)):
         may_write(known, message.channel_id, user_id)
     if message.is_deleted:
         raise NotFound("The message was deleted.", field="message_id")

@@ -14,7 +14,7 @@ from domain.access import may_take_part
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, State
 from domain.errors import Invalid, NotFound
 from domain.ids import membership_id, reading_id
-from domain.message import MessageState
+from domain.message import MessageState, hidden_as
 
 
 class Level(enum.StrEnum):
@@ -156,15 +156,16 @@ class _OnTarget(Command, frozen=True, kw_only=True):
 
     def _place(self, known: Loaded) -> UUID:
         """The channel, for a member. Raises the refusal; a reply is no thread."""
-        channel_id = self.channel_id
-        if self.parent_id is not None:
-            root = known.get(self.parent_id, MessageState)
-            if root is None or root.parent_id is not None:
-                raise _no_thread(self.parent_id)
-            channel_id = root.channel_id
-        assert channel_id is not None, "checked"
-        may_take_part(known, channel_id, self.user_id)
-        return channel_id
+        if self.parent_id is None:
+            assert self.channel_id is not None, "checked"
+            may_take_part(known, self.channel_id, self.user_id)
+            return self.channel_id
+        root = known.get(self.parent_id, MessageState)
+        if root is None or root.parent_id is not None:
+            raise _no_thread(self.parent_id)
+        with hidden_as(_no_thread(self.parent_id)):
+            may_take_part(known, root.channel_id, self.user_id)
+        return root.channel_id
 
     def _own(self, known: Loaded) -> ReadingState:
         return known.get(self._stream_id, ReadingState) or ReadingState()

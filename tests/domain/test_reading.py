@@ -1,5 +1,8 @@
 """Read markers, follows by hand and levels: for members, on their own feed, and what changes nothing is no event."""
 
+import pytest
+
+from domain.errors import NotFound
 from domain.reading import Level, LevelSet, MarkedRead, MarkedUnread, ThreadFollowed, ThreadUnfollowed
 from tests.support.builders import AT
 from tests.support.cast import GUEST, MEMBER, OWNER, PRIVATE, PUBLIC, follow, level, m, mark, post, town, unmark
@@ -140,3 +143,16 @@ def test_a_level_is_set_for_a_channel() -> None:
         "not_a_member",
         "not_found",
     )
+
+
+def test_who_may_not_see_a_thread_is_told_as_much_as_of_none() -> None:
+    """Whatever is asked about it: the refusal does not name its channel."""
+    world = town().given(post(MEMBER, 1, channel_id=PRIVATE))
+    asked = (lambda n: mark(GUEST, 1, thread=n), lambda n: unmark(GUEST, 1, thread=n), lambda n: follow(GUEST, n))
+    for command in asked:
+        texts = set()
+        for thread in (1, 9):
+            with pytest.raises(NotFound) as refused:
+                world.do(command(thread))
+            texts.add((str(refused.value).replace(str(m(thread)), "it"), refused.value.field))
+        assert len(texts) == 1
