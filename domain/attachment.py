@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain.access import may_write
+from domain.access import may_write, written_with
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import AttachmentIdTaken, Invalid, InvalidId, NotFound
 from domain.ids import membership_id
@@ -135,7 +135,8 @@ class UploadAttachment(Command, frozen=True, kw_only=True):
         check_media_type(self.media_type)
 
     def needs(self, known: Loaded) -> Needs:
-        return Needs((self.by, self.channel_id, membership_id(self.channel_id, self.by), self.attachment_id))
+        mine, block = membership_id(self.channel_id, self.by), written_with(known, self.channel_id, self.by)
+        return Needs((self.by, self.channel_id, mine, self.attachment_id, *block))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         may_write(known, self.channel_id, self.by)
