@@ -50,7 +50,7 @@ Json = dict[str, Any]
 _WITHOUT_KEY = {"register", "login", "refresh", "deactivate_me"}
 """POSTs that take no key: nobody is known yet, or nobody is left to ask again."""
 
-_EMOJI = {"minLength": 1, "maxLength": EMOJI_MAX_CHARACTERS, "pattern": r"^[^\s/\u0000-\u001f\u007f-\u009f]+$"}
+_EMOJI = {"minLength": 1, "maxLength": EMOJI_MAX_CHARACTERS, "pattern": r"^[^\s/\u0000-\u001f\u007f-\u009f\ufffd]+$"}
 _PATTERNS: dict[tuple[str, str], Json] = {
     ("path", "emoji"): _EMOJI,
     ("query", "emoji"): _EMOJI,

@@ -52,13 +52,14 @@ def evolve(state: ReactionState | None, event: ReactionEvent) -> ReactionState:
 
 
 def check_emoji(emoji: str) -> None:
-    """Raise unless 1 to 32 code points without white space, control character or `/`.
+    """Raise unless 1 to 32 code points without white space, control character, `/` or U+FFFD, which an address leaves that is no
+    UTF-8: what it meant has been lost.
 
     It is compared code point by code point: which of them are emoji changes with each version of Unicode.
     """
     check_text(emoji, "emoji", at_least=1, at_most=EMOJI_MAX_CHARACTERS)
-    if any(c == "/" or c.isspace() or unicodedata.category(c) == "Cc" for c in emoji):
-        raise Invalid("emoji takes no white space, control character or '/'.", field="emoji")
+    if any(c in "/\N{REPLACEMENT CHARACTER}" or c.isspace() or unicodedata.category(c) == "Cc" for c in emoji):
+        raise Invalid("emoji takes no white space, control character, '/' or U+FFFD.", field="emoji")
 
 
 class _React(Command, frozen=True, kw_only=True):

@@ -115,6 +115,10 @@ async def test_what_is_no_emoji_is_invalid_and_what_is_gone_is_not_found(ann: Pe
     for bad in ("a b", "e" * 33, "a\tb", "\x00", "\u2028"):
         refused(await ann.put(path_of(message, bad)), 422, "invalid", "emoji")
         refused(await ann.delete(path_of(message, bad)), 422, "invalid", "emoji")
+    for latin in ("%FF", "%C3%28"):
+        where = f"/messages/{message['message_id']}/reactions/{latin}"
+        refused(await ann.put(where), 422, "invalid", "emoji")
+        refused(await ann.delete(where), 422, "invalid", "emoji")
     refused(await ann.get(f"/messages/{message['message_id']}/reactions"), 422, "invalid", "emoji")
     refused(await ann.get(f"/messages/{message['message_id']}/reactions", emoji=""), 422, "invalid", "emoji")
     await ann.put(path_of(message, "👍"))

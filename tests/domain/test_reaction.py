@@ -89,7 +89,7 @@ def test_a_message_has_at_most_fifty_different_emoji() -> None:
 
 @pytest.mark.parametrize(
     "emoji",
-    ["", " ", "a b", "a\u00a0b", "a\u2028", "a\tb", "\x7f", "a\x85", "a/b", "\x00", "\ud800", "e" * 33],
+    ["", " ", "a b", "a\u00a0b", "a\u2028", "a\tb", "\x7f", "a\x85", "a/b", "a\ufffd", "\x00", "\ud800", "e" * 33],
     ids=ascii,
 )
 def test_an_emoji_without_form_is_invalid(emoji: str) -> None:
