@@ -33,11 +33,12 @@ def tables(schema: str) -> str:
         );
         -- Who, in order.
         create unique index reactions_who on {schema}.reactions (message_id, emoji, position) include (user_id);
-        -- So that a message that thousands have reacted to is as quick to show as any other.
+        -- What a message shows: a page of them reads nothing else, however many have reacted.
         create table {schema}.totals (
             message_id uuid not null, emoji text collate "C" not null, count int not null,
+            first bigint not null default 0, people uuid[] not null default '{{}}', -- the first 100, and the first one's position
             primary key (message_id, emoji)
-        );
+        ) with (fillfactor = 85); -- room to count in place, without touching the index
     """
 
 
@@ -66,7 +67,7 @@ class _OnMessage:
 
 
 def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
-    """See `View.fold`."""
+    """See `View.fold`. The rows come first, then what is counted and gathered from them."""
     messages: dict[UUID, _OnMessage] = {}
     deleted: list[UUID] = []
     for recorded in batch:
@@ -116,23 +117,30 @@ def _additions(schema: str, messages: dict[UUID, _OnMessage]) -> list[Write]:
 
 
 def _totals(schema: str, messages: dict[UUID, _OnMessage]) -> list[Write]:
-    rows = [(message_id, *each) for message_id, on in messages.items() for each in on.totals.items() if each[1]]
+    rows = [(message_id, *each) for message_id, on in messages.items() for each in on.totals.items()]
     if not rows:
         return []
     ids, emoji, more = zip(*rows, strict=True)
-    statement = (
+    keys = [Uuids(ids), Texts(emoji)]
+    counted = (
         f"insert into {schema}.totals as c (message_id, emoji, count)"
         " select * from unnest(%b::uuid[], %b::text[], %b::int4[])"
         " on conflict (message_id, emoji) do update set count = c.count + excluded.count"
     )
-    writes: list[Write] = [(statement, [Uuids(ids), Texts(emoji), Int4s(more)])]
-    if min(more) < 0:
-        statement = (
-            f"delete from {schema}.totals c using unnest(%b::uuid[], %b::text[]) as u(message, emoji)"
-            " where c.message_id = u.message and c.emoji = u.emoji and c.count = 0"
-        )
-        writes.append((statement, [Uuids(ids), Texts(emoji)]))
-    return writes
+    emptied = (
+        f"delete from {schema}.totals c using unnest(%b::uuid[], %b::text[]) as u(message, emoji)"
+        " where c.message_id = u.message and c.emoji = u.emoji and c.count = 0"
+    )
+    # At most 100 entries of `reactions_who` for each. Who comes after the first 100 changes nothing here.
+    gathered = (
+        f"update {schema}.totals c set people = w.people, first = w.first"
+        " from unnest(%b::uuid[], %b::text[]) as u(message, emoji) cross join lateral ("
+        "  select array_agg(r.user_id order by r.position) as people, min(r.position) as first from ("
+        f"   select x.user_id, x.position from {schema}.reactions x where x.message_id = u.message and x.emoji = u.emoji"
+        f"   order by x.position limit {SHOWN_PEOPLE}) as r) as w"
+        " where c.message_id = u.message and c.emoji = u.emoji and (c.first <> w.first or c.people <> w.people)"
+    )
+    return [(counted, [*keys, Int4s(more)]), (emptied, keys), (gathered, keys)]
 
 
 class ReactionRow(msgspec.Struct, frozen=True, array_like=True):
@@ -143,15 +151,10 @@ class ReactionRow(msgspec.Struct, frozen=True, array_like=True):
     user_ids: tuple[UUID, ...]
 
 
-# For each emoji of the message, by the primary key of `totals`, at most 100 entries of `reactions_who`, without the table.
-COLUMN = f"""(
-    select json_agg(json_build_array(c.emoji, c.count, w.people) order by w.first)::text
-    from reactions_v1.totals c cross join lateral (
-        select array_agg(r.user_id order by r.position) as people, min(r.position) as first from (
-            select x.user_id, x.position from reactions_v1.reactions x
-            where x.message_id = c.message_id and x.emoji = c.emoji order by x.position limit {SHOWN_PEOPLE}
-        ) as r
-    ) as w where c.message_id = t.message_id
+# The primary key of `totals`: a row an emoji.
+COLUMN = """(
+    select json_agg(json_build_array(c.emoji, c.count, c.people) order by c.first)::text
+    from reactions_v1.totals c where c.message_id = t.message_id
 )"""
 """In a query of messages `t`: the message's reactions, as `to_reactions` reads them."""
 
