@@ -26,6 +26,7 @@ from api import (
     pins,
     problems,
     reactions,
+    reports,
     search,
 )
 from api.methods import Application, methods_by_path, tell_methods
@@ -61,6 +62,9 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
             blocks.block_user,
             blocks.unblock_user,
             blocks.my_blocks,
+            reports.report_message,
+            reports.list_reports,
+            reports.resolve_report,
             channels.create_channel,
             channels.create_direct,
             channels.find_channels,

@@ -164,8 +164,8 @@ def _from_litestar(error: HTTPException) -> Response[Problem]:
     return to_response(BadRequest(error.detail), status=error.status_code, headers=dict(error.headers or {}))
 
 
-_OUTER_NAMES = {"text": "query"}
-"""Parameters whose name in the handler is another, since Litestar keeps `query` for itself."""
+_OUTER_NAMES = {"text": "query", "which": "state"}
+"""Parameters whose name in the handler is another, since Litestar keeps `query` and `state` for itself."""
 
 
 _MISSING = re.compile(r"Missing required query parameter '(?P<name>\w+)'")

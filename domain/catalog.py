@@ -10,7 +10,19 @@ from typing import Any
 
 import msgspec
 
-from domain import attachment, block, channel, invitation, membership, message, name_claim, reaction, reading, user
+from domain import (
+    attachment,
+    block,
+    channel,
+    invitation,
+    membership,
+    message,
+    name_claim,
+    reaction,
+    reading,
+    report,
+    user,
+)
 from domain.decider import Event, State, Unknown
 
 EVENTS: dict[str, type[Event]] = {
@@ -22,6 +34,8 @@ EVENTS: dict[str, type[Event]] = {
     "user.admin_set.1": user.AdminSet,
     "user.blocked.1": block.UserBlocked,
     "user.unblocked.1": block.UserUnblocked,
+    "report.filed.1": report.ReportFiled,
+    "report.resolved.1": report.ReportResolved,
     "name.claimed.1": name_claim.NameClaimed,
     "name.released.1": name_claim.NameReleased,
     "channel.created.1": channel.ChannelCreated,
@@ -81,6 +95,7 @@ _EVOLVE: dict[type[Event], Callable[[Any, Any], State]] = {
         user.evolve,
     ),
     **dict.fromkeys((block.UserBlocked, block.UserUnblocked), block.evolve),
+    **dict.fromkeys((report.ReportFiled, report.ReportResolved), report.evolve),
     **dict.fromkeys((name_claim.NameClaimed, name_claim.NameReleased), name_claim.evolve),
     **dict.fromkeys(
         (

@@ -26,6 +26,7 @@ from tests.support.cast import (
     block,
     change,
     create,
+    deactivate,
     delete,
     delete_channel,
     direct,
@@ -39,8 +40,12 @@ from tests.support.cast import (
     pin,
     post,
     react,
+    reactivate,
     remove,
+    report,
+    resolve,
     revoke,
+    set_admin,
     set_member,
     town,
     unmark,
@@ -135,7 +140,7 @@ def documented() -> dict[str, dict[str, dict[str, str]]]:
         cells = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
         if not line.startswith("|") or set(line) <= set("|- "):
             continue
-        if cells[0] in (*CHANNELS, "between two people"):
+        if cells[0] in (*CHANNELS, "between two people", "people and reports"):
             header = cells[1:]
             table = tables.setdefault(cells[0], {})
         elif header:
@@ -168,6 +173,26 @@ def test_a_block_is_between_two_as_the_document_says(world: World) -> None:
     sides = {"who blocks": (MEMBER, OTHER), "who is blocked": (OTHER, MEMBER)}
     found = {a: {s: outcome(made, BETWEEN[a](*pair)) for s, pair in sides.items()} for a in BETWEEN}
     assert documented()["between two people"] == found
+
+
+ABOUT: dict[str, Callable[[UUID], Command]] = {
+    "deactivate oneself": lambda who: deactivate(who, who),
+    "deactivate another": lambda who: deactivate(who, OTHER),
+    "reactivate another": lambda who: reactivate(who, NEWCOMER),
+    "make another a server admin": lambda who: set_admin(who, OTHER),
+    "block another": lambda who: block(who, OTHER),
+    "report a message of a public channel": lambda who: report(who, _own(OTHER, PUBLIC)),
+    "report a message of a private channel": lambda who: report(who, _own(OTHER, PRIVATE)),
+    "resolve a report": lambda who: resolve(who, OTHER, _own(OTHER, PUBLIC)),
+}
+
+
+def test_what_one_may_do_to_people_is_as_the_document_says(world: World) -> None:
+    """Every cell."""
+    made = deepcopy(world).given(deactivate(ROOT, NEWCOMER), report(OTHER, _own(OTHER, PUBLIC)))
+    columns = {"anybody": GUEST, "server admin": ROOT}
+    found = {a: {c: outcome(made, ABOUT[a](who)) for c, who in columns.items()} for a in ABOUT}
+    assert documented()["people and reports"] == found
 
 
 @pytest.mark.parametrize("kind", CHANNELS)

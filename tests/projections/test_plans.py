@@ -20,12 +20,14 @@ from projections import (
     memberships,
     people,
     reactions,
+    reports,
     threads,
     timeline,
     unread_counts,
 )
 from projections.followed_threads import ThreadsAfter
 from projections.group import ensure_views
+from projections.reports import ReportsAfter
 from sermo import log
 
 CHANNELS = 200
@@ -54,6 +56,11 @@ _FILL = f"""
         from generate_series(1, 40 * {PEOPLE}) as n;
     insert into blocks_v1.blocks
         select {_id("p", "n % 100")}, {_id("p", "n")}, now() from generate_series(1, {MESSAGES // 3}) as n;
+    update people_v2.people set is_admin = true where user_id = {_id("p", "1")};
+    insert into reports_v1.reports
+        select {_id("r", "n")}, n, {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, {_id("p", "2")}, 'rude', now(),
+            {_id("p", "1")}, '', case when n % 20 > 0 then now() end
+        from generate_series(1, {MESSAGES // 3}) as n;
     insert into channels_v2.channels
         select {_id("c", "n")}, case n % 3 when 0 then 'private' else 'public' end, 'c' || n, 'c' || n, '',
             {_id("p", "1")}, now(), null, null, {PEOPLE // 4}
@@ -100,6 +107,7 @@ _FILL = f"""
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DELETED = UUID(bytes=hashlib.md5(b"deleted", usedforsecurity=False).digest())
+ADMIN = UUID(bytes=hashlib.md5(b"p1", usedforsecurity=False).digest())
 INVITATION = UUID(bytes=hashlib.md5(b"i1", usedforsecurity=False).digest())
 
 QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
@@ -133,6 +141,8 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "invitation": lambda c, _, __, ___: invitations.invitation(c, INVITATION),
     "preview": lambda c, _, __, ___: invitations.preview(c, INVITATION, NOW),
     "blocks": lambda c, _, me, __: blocks.of_user(c, me, after=None, limit=50),
+    "open reports": lambda c, _, __, ___: reports.reports(c, ADMIN, "open", after=None, limit=50),
+    "all reports": lambda c, _, __, ___: reports.reports(c, ADMIN, "all", after=ReportsAfter(500), limit=50),
     "user": lambda c, _, me, __: people.user(c, me),
     "users": lambda c, _, __, ___: people.users(c, "", after=None, limit=50),
     "users by name": lambda c, _, __, ___: people.users(c, "p17", after=None, limit=50),
@@ -204,6 +214,7 @@ LARGE = {
     "totals",
     "people",
     "blocks",
+    "reports",
 }
 
 

@@ -9,12 +9,13 @@ from domain.block import SetBlock
 from domain.channel import ArchiveChannel, ChangeChannel, CreateChannel, CreateDirect, DeleteChannel
 from domain.channel_state import ChannelKind, Role
 from domain.collection import CollectAttachment
-from domain.ids import invitation_id
+from domain.ids import invitation_id, report_id
 from domain.invitation import DEFAULT_S, CreateInvitation, JoinByInvitation, RevokeInvitation
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from domain.message import DeleteMessage, EditMessage, PinMessage, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
+from domain.report import FileReport, ResolveReport
 from domain.user import DeactivateUser, ReactivateUser, RegisterUser, SetAdmin
 from tests.support.builders import AT
 from tests.support.spec import World
@@ -180,6 +181,16 @@ def collect(number: int, *, uploaded_before: datetime = AT + timedelta(seconds=1
 def m(number: int) -> UUID:
     """The id of a message."""
     return v7(0x1000 + number)
+
+
+def report(by: UUID, message: int, reason: str = "rude") -> FileReport:
+    """A message is reported to the admins."""
+    return FileReport(message_id=m(message), by=by, reason=reason, at=AT)
+
+
+def resolve(by: UUID, reporter: UUID, message: int) -> ResolveReport:
+    """A report is closed."""
+    return ResolveReport(report_id=report_id(m(message), reporter), by=by, note="seen", at=AT)
 
 
 def edit(by: UUID, message: int, content: str = "changed") -> EditMessage:

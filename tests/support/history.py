@@ -34,6 +34,7 @@ from domain.membership import (
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PinMessage, PostMessage
 from domain.reaction import AddReaction, RemoveReaction
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
+from domain.report import FileReport, ResolveReport
 from domain.user import ChangeProfile, DeactivateUser, ReactivateUser, RegisterUser, SetAdmin, UserState
 from tests.support.builders import AT
 from tests.support.cast import v7
@@ -61,6 +62,7 @@ class History(World):
         """Of invitations, with their channel and who made them."""
         self.files: dict[UUID, tuple[UUID, UUID]] = {}
         """Of each attachment: its channel and who uploaded it."""
+        self.reports: list[UUID] = []
         self._ids = 0x1_0000
 
     # What happens
@@ -159,6 +161,17 @@ class History(World):
         """Somebody blocks another, for a while."""
         one, other = self.rng.sample(self.users, 2)
         self.attempt(SetBlock(user_id=one, blocked_id=other, is_blocked=self.rng.random() < 0.6, at=self.now))
+
+    def _report(self) -> None:
+        """A message is reported, or a report is closed by whoever is an admin."""
+        if self.reports and self.rng.random() < 0.4:
+            by, report_id = self.rng.choice(self.users), self.rng.choice(self.reports)
+            self.attempt(SetAdmin(user_id=by, is_admin=True, by=None, at=self.now))
+            self.attempt(ResolveReport(report_id=report_id, by=by, note="seen", at=self.now))
+        elif message_id := self._message():
+            command = FileReport(message_id=message_id, by=self.rng.choice(self.users), reason="rude", at=self.now)
+            if self.attempt(command):
+                self.reports.append(command.report_id)
 
     def _channel(self) -> None:
         if len(self.channels) >= 10:
@@ -367,6 +380,7 @@ _WEIGHTS = {
     "person": 2,
     "profile": 1,
     "standing": 1,
+    "report": 1,
     "block": 1,
     "channel": 2,
     "join": 6,
