@@ -49,6 +49,7 @@ from tests.support.cast import (
     set_member,
     town,
     unmark,
+    upload,
 )
 from tests.support.spec import World, changed
 
@@ -153,6 +154,7 @@ BETWEEN: dict[str, Callable[[UUID, UUID], Command]] = {
     "edit there": lambda who, _: edit(who, _own(who, DIRECT)),
     "delete there": lambda who, _: delete(who, _own(who, DIRECT)),
     "react there": lambda who, other: react(who, _own(other, DIRECT)),
+    "upload a file there": lambda who, _: upload(who, 50, DIRECT),
     "mark as read there": lambda who, _: mark(who, 1, DIRECT),
     "post in a channel of both": lambda who, _: post(who, 50, channel_id=PRIVATE),
     "find the direct channel of the two": direct,
