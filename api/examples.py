@@ -14,6 +14,7 @@ BEN = "01936f3e-7a2c-7b31-9c3d-0e5f2071b002"
 CHANNEL = "01936f41-1b88-7c52-8d4e-1f6031827003"
 MESSAGE = "01936f45-9e07-7d73-9e5f-203142938004"
 FILE = "01936f44-5e21-7eb5-b071-4253a4b5a006"
+REPORT = "01936f46-2b93-7f86-9c14-8a6b0c2d4007"
 INVITATION = "01936f44-02d5-7e94-af60-314253a49005"
 
 UNKNOWN = "?"
@@ -67,6 +68,7 @@ VALUES: dict[str, Any] = {
     "min_position": 1207,
     "name": "engines",
     "next_cursor": None,
+    "note": "Talked to the author",
     "parent_id": None,
     "parked": 0,
     "password": "correct horse battery",
@@ -76,12 +78,19 @@ VALUES: dict[str, Any] = {
     "reacted_at": "2026-11-23T07:00:07.000032Z",
     "read_seq": 40,
     "refresh_token": "c2VybW8tcmVmcmVzaC10b2tlbg",
+    "reason": "An advertisement",
     "reply_count": 0,
+    "report_id": REPORT,
+    "reported_at": "2026-11-23T07:00:09.120034Z",
+    "reported_by": BEN,
+    "resolved_at": None,
+    "resolved_by": None,
     "role": "member",
     "seq": 42,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "size": 48_211,
     "sort": "time",
+    "state": "open",
     "status": "ok",
     "status_text": "Tuning",
     "text": "engine",
@@ -133,6 +142,7 @@ PATH_PARAMETERS = {
     "emoji": "1 to 32 code points, percent-encoded.",
     "invitation_id": "An invitation's id.",
     "message_id": "A message's id; of a thread, its root's.",
+    "report_id": "A report's id.",
     "user_id": "A person's id.",
 }
 

@@ -1,7 +1,6 @@
 """Reporting a message, and what admins do with reports. To everybody else nothing is below /v1/admin."""
 
-import enum
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -14,24 +13,19 @@ from api.messages import Message, to_message
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
+from api.texts import Note, Reason
 from domain.errors import NotFound
 from domain.report import FileReport, ReportFiled, ResolveReport
 from projections import reports
 
 
-class ReportState(enum.StrEnum):
-    OPEN = "open"
-    RESOLVED = "resolved"
-    ALL = "all"
-
-
 class NewReport(Body, frozen=True):
-    reason: str
+    reason: Reason
     """1 to 1,000 characters, for the admins."""
 
 
 class Resolution(Body, frozen=True):
-    note: str | None = None
+    note: Note | None = None
     """What was done, for the other admins: at most 1,000 characters."""
 
 
@@ -91,7 +85,7 @@ async def report_message(
 @get("/admin/reports", tags=["reports"])
 async def list_reports(
     request: ApiRequest,
-    which: Annotated[ReportState, QueryParameter(name="state", description="Which.")] = ReportState.OPEN,
+    which: Annotated[Literal["open", "resolved", "all"], QueryParameter(name="state", description="Which.")] = "open",
     cursor: Cursor = None,
     limit: Limit = LIMIT_DEFAULT,
     min_position: MinPosition = 0,
@@ -99,7 +93,7 @@ async def list_reports(
     """What was reported, with the messages as they are now. For server admins, members of the channel or not."""
     after = from_cursor(cursor, reports.ReportsAfter)
     async with reading(request, min_position) as view:
-        found = await reports.reports(view.connection, request.me, which.value, after=after, limit=limit)
+        found = await reports.reports(view.connection, request.me, which, after=after, limit=limit)
     if found is None:
         raise NotFound
     rows, further = found

@@ -31,6 +31,8 @@ Username = Annotated[str, _text(1, text.USERNAME_MAX_CHARACTERS, r"^[\p{L}\p{N}.
 DisplayName = Annotated[str, _text(1, text.DISPLAY_NAME_MAX_CHARACTERS)]
 StatusText = Annotated[str, _text(0, text.STATUS_TEXT_MAX_CHARACTERS)]
 ChannelName = Annotated[str, _text(1, text.CHANNEL_NAME_MAX_CHARACTERS, rf"^{_SHOWN}+( +{_SHOWN}+)*$")]
+Reason = Annotated[str, _text(1, text.REASON_MAX_CHARACTERS)]
+Note = Annotated[str, _text(0, text.REASON_MAX_CHARACTERS)]
 Topic = Annotated[str, _text(0, text.TOPIC_MAX_CHARACTERS)]
 Password = Annotated[
     str,

@@ -12,11 +12,9 @@ from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, St
 from domain.errors import NotFound
 from domain.ids import membership_id
 from domain.ids import report_id as id_of
-from domain.message import MessageState, existing_message, hidden_as
-from domain.text import check_text
+from domain.message import MessageState, existing_message, hidden_as, no_message
+from domain.text import REASON_MAX_CHARACTERS, check_text
 from domain.user import active_user
-
-REASON_MAX_CHARACTERS = 1_000
 
 
 class ReportFiled(Event, frozen=True, kw_only=True):
@@ -75,7 +73,7 @@ class FileReport(Command, frozen=True, kw_only=True):
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         message = existing_message(known, self.message_id)
-        with hidden_as(self.message_id):
+        with hidden_as(no_message(self.message_id)):
             may_see(known, message.channel_id, self.by)
         if message.is_deleted:
             raise NotFound("The message was deleted.", field="message_id")
