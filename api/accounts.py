@@ -7,9 +7,10 @@ from litestar.params import JSONBody
 
 from api.freshness import written
 from api.people import User
-from api.requests import EVENTS_COOKIE, ApiRequest, Body
+from api.requests import EVENTS_COOKIE, ApiRequest, Body, client_address
 from api.services import Session
 from api.texts import DisplayName, Password, Username
+from domain.ids import fold_name
 
 
 class Register(Body, frozen=True):
@@ -77,7 +78,11 @@ async def register(request: ApiRequest, data: JSONBody[Register]) -> Response[To
 @post("/auth/login", tags=["auth"], status_code=200, security=[{}])
 async def login(request: ApiRequest, data: JSONBody[Login]) -> Tokens:
     """Tokens for a user name and its password."""
-    return _tokens(await request.services.auth.login(data.username, data.password))
+    limits, guess = request.services.limits, (client_address(request), fold_name(data.username))
+    limits.take("failed_logins", guess)  # before it is known, so that many at once are counted too
+    session = await request.services.auth.login(data.username, data.password)
+    limits.forget("failed_logins", guess)
+    return _tokens(session)
 
 
 @post("/auth/refresh", tags=["auth"], status_code=200, security=[{}])

@@ -30,7 +30,7 @@ from api import (
     search,
 )
 from api.methods import Application, methods_by_path, tell_methods
-from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, read_strictly, shapes_of
+from api.requests import BODY_MAX_BYTES, ApiRequest, authenticated, limited_by_address, read_strictly, shapes_of
 from api.services import Services
 
 _PRIVATE = {"Cache-Control": "no-store"}
@@ -44,6 +44,7 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
     public = Router(
         "/v1",
         route_handlers=[accounts.register, accounts.login, accounts.refresh, accounts.logout],
+        guards=[limited_by_address],
         before_request=read_strictly,
         response_headers=_PRIVATE,
     )

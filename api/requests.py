@@ -116,8 +116,26 @@ TAKES_EVENTS_SESSION = "takes_events_session"
 """In a handler's `opt`: its caller may show an events session instead of a token."""
 
 
+def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Who asks, where no person is known; behind a proxy what the proxy says (docs/operations.md)."""
+    return connection.client.host if connection.client is not None else ""
+
+
+def limited_by_address(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Litestar guard of what needs no token: not too much from one address, or 429."""
+    services: Services = connection.app.state["services"]
+    services.limits.take("anonymous", client_address(connection))
+
+
 async def authenticated(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Litestar guard: a valid access token, or 401."""
+    """Litestar guard: a valid access token, or 401; and not too much of one person, or 429."""
+    await _authenticate(connection, handler)
+    services: Services = connection.app.state["services"]
+    is_read = connection.scope.get("method") in ("GET", "OPTIONS")
+    services.limits.take("reads" if is_read else "writes", connection.user.user_id)
+
+
+async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     services: Services = connection.app.state["services"]
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:

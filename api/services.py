@@ -14,6 +14,7 @@ from prometheus_client import Histogram
 from psycopg_pool import AsyncConnectionPool
 
 from api.blobs import Blobs, Uploads
+from api.limits import RateLimits
 from domain.decider import Command, Execute
 from domain.principal import Auth, Principal
 from domain.user import UserState
@@ -119,6 +120,7 @@ class Services:
     auth: Accounts
     judge: Callable[[Command, UUID | None], Awaitable[None]]
     """Raises the refusal that a command would get now, under its id if it has one; what was done is not refused."""
+    limits: RateLimits
     uploads: Uploads
     blobs: Blobs
     """The content of attachments."""

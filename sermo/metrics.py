@@ -125,6 +125,7 @@ class _NodeCollector(Collector):
 
     def _queues(self) -> Iterator[Metric]:
         node = self._node
+        yield _counted("sermo_rate_limited", "Requests answered 429, by limit.", "limit", node.rate_limits.refused)
         pool = node.pool.get_stats()
         lengths = {
             "append": node.appender.waiting,

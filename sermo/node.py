@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection
 
+from api.limits import RateLimits
 from api.services import Readiness, SearchService
 from api.services import Services as ApiServices
 from domain.decider import Command, Recorded, Skipped
@@ -111,6 +112,7 @@ class Node:
         self.registry = Registry(limits)
         self.sockets = Endpoint(services, self.registry, settings.allowed_origins)
         self.events = Events(services, self.registry)
+        self.rate_limits = RateLimits()
         self.http_refusals: Counter[str] = Counter()
         """Connections that were ended before a request had come whole, by status."""
         self.metrics = Metrics(self)
@@ -218,6 +220,7 @@ class Node:
             epoch=lambda: self.tail.epoch,
             auth=self.auth,
             judge=self.execute.judge,
+            limits=self.rate_limits,
             uploads=self.uploads,
             blobs=self.files,
             ready=self.ready,

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.buckets import Bucket
 from domain.errors import RateLimited
-from ws.buckets import Bucket
 from ws.codes import CloseCode
 from ws.limits import Limits
 from ws.wheel import Wheel

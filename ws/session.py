@@ -11,9 +11,9 @@ from datetime import datetime
 
 import msgspec
 
+from domain.buckets import Bucket
 from domain.errors import BadFrame, RateLimited, Refusal, UnknownType
 from ws import frames
-from ws.buckets import Bucket
 from ws.codes import CloseCode, reason
 from ws.frames import ClientFrame, Connect, NotAnObject
 from ws.limits import Limits

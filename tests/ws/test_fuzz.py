@@ -12,11 +12,11 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.buckets import Bucket
 from tests.support.people import Person, register
 from tests.support.rawsocket import address, connect_frame, masked, raw_socket
 from tests.support.servers import ServerProcess, server
 from tests.support.wsclient import new_id
-from ws.buckets import Bucket
 from ws.frames import CLIENT_FRAMES
 from ws.limits import Limits
 from ws.session import Close, Phase, Send, Session

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from domain.buckets import Bucket
 from tests.support.wsclient import new_id
 from ws import frames
-from ws.buckets import Bucket
 from ws.codes import CloseCode
 from ws.limits import Limits
 from ws.session import Close, Effect, Open, Phase, Recover, Renew, Run, Send, Session

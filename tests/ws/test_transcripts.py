@@ -17,6 +17,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from domain.buckets import Bucket
 from tests.fixtures.postgres import fresh_database
 from tests.support.people import PASSWORD, Person, register
 from tests.support.servers import server
@@ -24,7 +25,6 @@ from tests.support.transcripts import Closed, Json, Names, Run, Transcript, tran
 from tests.support.wait import await_until
 from tests.support.wsclient import new_id
 from ws import frames, session
-from ws.buckets import Bucket
 from ws.codes import CloseCode
 from ws.frames import CLIENT_FRAMES, CONTROL_FRAMES, SUBPROTOCOL, ResyncReason
 from ws.limits import Limits

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ws.buckets import Bucket
+from domain.buckets import Bucket
 
 PER_S, BURST = 10.0, 5.0
 
