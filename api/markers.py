@@ -32,16 +32,30 @@ async def _thread_bounds(request: ApiRequest, root_id: UUID) -> tuple[int, int]:
     return (0, 0) if channel_id is None else await request.services.mark_bounds(channel_id, request.me)
 
 
+async def _mark_channel(
+    request: ApiRequest, kind: type[MarkRead] | type[MarkUnread], channel_id: UUID, seq: int
+) -> Response[Position]:
+    head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
+    command = kind(
+        user_id=request.me, channel_id=channel_id, seq=seq, head_seq=head_seq, joined_seq=joined_seq, at=now()
+    )
+    return done((await request.execute(command)).position)
+
+
+async def _mark_thread(
+    request: ApiRequest, kind: type[MarkRead] | type[MarkUnread], root_id: UUID, seq: int
+) -> Response[Position]:
+    head_seq, joined_seq = await _thread_bounds(request, root_id)
+    command = kind(user_id=request.me, parent_id=root_id, seq=seq, head_seq=head_seq, joined_seq=joined_seq, at=now())
+    return done((await request.execute(command)).position)
+
+
 @put("/channels/{channel_id:str}/read", tags=["reading"])
 async def mark_channel_read(
     request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[Read]
 ) -> Response[Position]:
     """I have read up to here. Only forward."""
-    head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
-    command = MarkRead(
-        user_id=request.me, channel_id=channel_id, seq=data.seq, head_seq=head_seq, joined_seq=joined_seq, at=now()
-    )
-    return done((await request.execute(command)).position)
+    return await _mark_channel(request, MarkRead, channel_id, data.seq)
 
 
 @post("/channels/{channel_id:str}/unread", tags=["reading"], status_code=200)
@@ -49,21 +63,13 @@ async def mark_channel_unread(
     request: ApiRequest, channel_id: FromPath[UUID], data: JSONBody[UnreadAgain]
 ) -> Response[Position]:
     """This message and what follows is unread again, for me."""
-    head_seq, joined_seq = await request.services.mark_bounds(channel_id, request.me)
-    command = MarkUnread(
-        user_id=request.me, channel_id=channel_id, seq=data.seq, head_seq=head_seq, joined_seq=joined_seq, at=now()
-    )
-    return done((await request.execute(command)).position)
+    return await _mark_channel(request, MarkUnread, channel_id, data.seq)
 
 
 @put("/threads/{message_id:str}/read", tags=["reading"])
 async def mark_thread_read(request: ApiRequest, message_id: FromPath[UUID], data: JSONBody[Read]) -> Response[Position]:
     """I have read this thread up to here. Only forward."""
-    head_seq, joined_seq = await _thread_bounds(request, message_id)
-    command = MarkRead(
-        user_id=request.me, parent_id=message_id, seq=data.seq, head_seq=head_seq, joined_seq=joined_seq, at=now()
-    )
-    return done((await request.execute(command)).position)
+    return await _mark_thread(request, MarkRead, message_id, data.seq)
 
 
 @post("/threads/{message_id:str}/unread", tags=["reading"], status_code=200)
@@ -71,11 +77,7 @@ async def mark_thread_unread(
     request: ApiRequest, message_id: FromPath[UUID], data: JSONBody[UnreadAgain]
 ) -> Response[Position]:
     """This reply and what follows in its thread is unread again, for me."""
-    head_seq, joined_seq = await _thread_bounds(request, message_id)
-    command = MarkUnread(
-        user_id=request.me, parent_id=message_id, seq=data.seq, head_seq=head_seq, joined_seq=joined_seq, at=now()
-    )
-    return done((await request.execute(command)).position)
+    return await _mark_thread(request, MarkUnread, message_id, data.seq)
 
 
 @put("/threads/{message_id:str}/follow", tags=["reading"])
