@@ -112,7 +112,7 @@ async def test_each_unacceptable_command_is_refused_with_its_code_and_leaves_the
         ("message", {}, "invalid"),
         ("edit_message", {"message_id": town.message, "content": "not mine"}, "forbidden"),
         ("edit_message", {"message_id": str(new_id()), "content": "x"}, "not_found"),
-        ("edit_message", {"message_id": town.message, "content": ""}, "content_empty"),
+        ("edit_message", {"message_id": town.message, "content": "x" * 4_097}, "content_too_long"),
         ("delete_message", {"message_id": str(new_id())}, "not_found"),
         ("delete_message", {"message_id": town.mine}, "not_found"),
         ("add_reaction", {"message_id": town.message, "emoji": ""}, "invalid"),
