@@ -122,7 +122,8 @@ async def _current(
 ) -> Response[ChangedChannel]:
     """The channel as it is now; `otherwise` where it is gone, or not for this person any more."""
     async with reading(request, position) as view:
-        row = await channels.channel(view.connection, channel_id, request.me)
+        # A server admin changes a private channel without being in it, and is told what it has become.
+        row = await channels.channel(view.connection, channel_id, request.me, or_governs=otherwise is None)
     view.concerns(channel_id)
     if row is not None:
         channel = ChangedChannel(**msgspec.structs.asdict(to_channel(row)), position=position)

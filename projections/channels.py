@@ -20,7 +20,7 @@ from domain.channel import (
 from domain.decider import Recorded
 from domain.ids import fold_name
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
-from projections.projection import Write, may_see
+from projections.projection import Write, may_govern, may_see
 
 name = "channels"
 version = 2
@@ -137,12 +137,16 @@ class DirectoryAfter(msgspec.Struct, frozen=True):
     channel_id: UUID
 
 
-async def channel(connection: AsyncConnection[Any], channel_id: UUID, for_user: UUID) -> ChannelRow | None:
-    """A channel that the person may see. One row by primary key."""
+async def channel(
+    connection: AsyncConnection[Any], channel_id: UUID, for_user: UUID, *, or_governs: bool = False
+) -> ChannelRow | None:
+    """A channel that the person may see, or that they govern, where that is enough. One row by primary key."""
+    allowed = may_see("c.channel_id", "%(me)b")
+    if or_governs:
+        allowed = f"({allowed} or {may_govern('c.channel_id', '%(me)b')})"
     async with connection.cursor(row_factory=class_row(ChannelRow), binary=True) as cursor:
         await cursor.execute(
-            f"select {COLUMNS} from channels_v2.channels c where c.channel_id = %(channel)b"
-            f" and {may_see('c.channel_id', '%(me)b')}",
+            f"select {COLUMNS} from channels_v2.channels c where c.channel_id = %(channel)b and {allowed}",
             {"channel": channel_id, "me": for_user},
         )
         return await cursor.fetchone()
