@@ -1,7 +1,6 @@
 """Deactivation: a token dies with its owner, on every node, however it is shown."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -29,22 +28,6 @@ async def register_admin(server: Server, username: str = "root") -> Person:
 async def root(server: Server) -> Person:
     """A server admin."""
     return await register_admin(server)
-
-
-@pytest.fixture
-async def second(server: Server, database: str) -> AsyncIterator[Server]:
-    """Another node on the same database."""
-    stopping, started = asyncio.Event(), asyncio.get_running_loop().create_future()
-
-    async def run() -> None:
-        async with running_server(database) as node:
-            started.set_result(node)
-            await stopping.wait()
-
-    task = asyncio.create_task(run())
-    yield await started
-    stopping.set()
-    await task
 
 
 async def test_every_token_dies_on_every_node(server: Server, second: Server, root: Person, ann: Person) -> None:
