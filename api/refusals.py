@@ -39,6 +39,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "add_reaction": ("not_a_member", "forbidden", "archived", "limit_reached"),
     "remove_reaction": ("not_a_member", "forbidden", "archived"),
     "create_direct": ("not_found", "invalid_id", "forbidden"),
+    "search_messages": ("not_found",),
     "pin_message": ("forbidden", "archived"),
     "unpin_message": ("forbidden", "archived"),
     "upload_attachment": ("not_a_member", "forbidden", "archived", "attachment_id_taken", "invalid_id"),
