@@ -12,12 +12,22 @@ from uuid import UUID
 from domain.channel import ChannelDeleted
 from domain.decider import Recorded, Skipped
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
-from domain.message import MessageDeleted
+from domain.message import MessageDeleted, MessageEdited, MessagePosted
 
 KEPT_EVENTS = 8_192
 """So many at least, twice as many at most; about 1 kB each."""
+KEPT_CHARACTERS = 8 * 1_024 * 1_024
+"""Of messages' contents at most, in the events that are here: 1 kB for each. Fewer events are kept where they are longer."""
 
 _position = attrgetter("position")
+
+
+_LONG = (MessagePosted, MessageEdited)
+
+
+def _weight(recorded: Recorded) -> int:
+    event = recorded.event
+    return len(event.content) if isinstance(event, _LONG) else 0
 
 
 class Recent:
@@ -25,6 +35,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._events: list[Recorded] = []
+        self._characters = 0
         self._feeds: dict[UUID, list[Recorded]] = {}
         self._memberships: dict[UUID, list[Recorded]] = {}
         self._deletions: list[Recorded] = []
@@ -38,16 +49,27 @@ class Recent:
     def extend(self, events: Sequence[Recorded]) -> None:
         """Take the next events of the log."""
         self._events += events
-        if len(self._events) > 2 * KEPT_EVENTS:
-            kept = self._events[-KEPT_EVENTS:]
+        self._characters += sum(map(_weight, events))
+        if len(self._events) > 2 * KEPT_EVENTS or self._characters > KEPT_CHARACTERS:
+            # Down to half of what may be, so that it is seldom done.
+            kept, characters = self._newest()
             self.clear()
-            self._events, events = kept, kept
+            self._events, self._characters, events = kept, characters, kept
         for recorded in events:
             self._index(recorded)
 
+    def _newest(self) -> tuple[list[Recorded], int]:
+        characters = count = 0
+        for recorded in reversed(self._events[-KEPT_EVENTS:]):
+            if characters + _weight(recorded) > KEPT_CHARACTERS // 2:
+                break
+            characters += _weight(recorded)
+            count += 1
+        return self._events[len(self._events) - count :], characters
+
     def clear(self) -> None:
         """Forget all."""
-        self._events = []
+        self._events, self._characters = [], 0
         self._feeds, self._memberships, self._deletions, self.deleted = {}, {}, [], set()
 
     def _index(self, recorded: Recorded) -> None:

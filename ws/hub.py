@@ -18,7 +18,9 @@ from ws.recovery import Following
 from ws.wire import Encoded
 
 KEPT_FRAMES = 8_192
-"""How many recent frames stay encoded, some 8 MB: a herd that comes back asks for the same ones."""
+"""How many recent frames stay encoded: a herd that comes back asks for the same ones."""
+KEPT_BYTES = 16 * 1_024 * 1_024
+"""Of their payloads at most: twice what so many usual frames have."""
 
 Make = Callable[[Recorded], Encoded | None]
 
@@ -66,6 +68,7 @@ class Hub:
         self._users: dict[UUID, _User] = {}
         self._followers: dict[UUID, set[Live]] = {}
         self._kept: OrderedDict[int, Encoded] = OrderedDict()
+        self._kept_bytes = 0
         self.deliveries = 0
         self.fallen_behind: Counter[str] = Counter()
         """Live connections that went back to reading the log, by why: `full`, the outbox, or `query`, what a frame takes."""
@@ -88,13 +91,16 @@ class Hub:
             kept = to_frame(recorded)
             if kept is not None:
                 self._kept[recorded.position] = kept
-                if len(self._kept) > KEPT_FRAMES:
-                    self._kept.popitem(last=False)
+                self._kept_bytes += len(kept.payload)
+                while len(self._kept) > KEPT_FRAMES or self._kept_bytes > KEPT_BYTES:
+                    _, oldest = self._kept.popitem(last=False)
+                    self._kept_bytes -= len(oldest.payload)
         return kept
 
     def forget(self) -> None:
         """The log's history changed: positions mean something else."""
         self._kept.clear()
+        self._kept_bytes = 0
 
     def join(self, connection: Live, channels: set[UUID]) -> None:
         """Deliver everything from now on. The caller has delivered all before, with these channels followed now."""
