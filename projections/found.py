@@ -7,6 +7,7 @@ Every message is read through the timeline, with the person's rights, in the sta
 may be at different positions: a message is found where both have the same text of it.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,12 +34,17 @@ from projections.search import (
 )
 from projections.timeline import MessageRow
 
+_MUCH = 4
+"""A window with a fourth of what is wanted is large enough: the next size has 16 times as much."""
 RANKED_MAX = 2_000
 """So many of the newest matches are ranked."""
 
 _TIMELINE_POSITION = position_of("channels_v2", "memberships_v2", "timeline_v2")
 _START, _STOP = "\x02", "\x03"
 """Around a match, in an excerpt: no text keeps them, so nothing has to be escaped."""
+_AROUND = 600
+"""Characters of a longer text that are looked at for an excerpt."""
+_EXCERPTED_MAX = 8_192
 _HEADLINE = f'StartSel="{_START}", StopSel="{_STOP}", MaxWords=35, MinWords=15'
 
 
@@ -124,21 +130,26 @@ class _Finding:
         self._schema = schema_of(view)
         self._windows = view.windows
         self._wanted = wanted
-        self._query = f"websearch_to_tsquery('{view.language}', %(text)b)"
-        self._headline = (
-            f"ts_headline('{view.language}', translate(t.content, '{_START}{_STOP}', ''), {self._query}, '{_HEADLINE}')"
-        )
+        self._language = view.language
+        self._query = "%(query)b::text::tsquery"
         self._parameters: dict[str, Any] = {"text": wanted.text, "me": for_user}
         self._conditions = [f"d.lexemes @@ {self._query}"]
         self.position = 0
-        self._head = 0
+        self._head = self._first = self._last = 0
+        """Of the log as the search has it; of what was written on the days that are wanted."""
+        self._days = (
+            FIRST_DAY if wanted.after is None else day_of(wanted.after),
+            LAST_DAY if wanted.before is None else day_of(wanted.before),
+        )
 
     async def begin(self) -> bool:
         """Learn what the person may see and how far the views are; False where it is not the channel that is wanted."""
         channel_id = self._wanted.channel_id
         cursor = await self._connection.execute(
-            f"select {may_see('%(channel)b', '%(me)b') if channel_id else 'true'}, numnode({self._query}) > 0,"
-            f" coalesce({position_of(self._schema, group=NAME)}, 0), coalesce({_TIMELINE_POSITION}, 0), array("
+            f"select {may_see('%(channel)b', '%(me)b') if channel_id else 'true'},"
+            f" websearch_to_tsquery('{self._language}', %(text)b)::text,"
+            f" coalesce({position_of(self._schema, group=NAME)}, 0), coalesce({_TIMELINE_POSITION}, 0),"
+            f" {self._of_days('min(first)')}, {self._of_days('max(last)')}, array("
             # The person's current memberships, by index.
             " select m.channel_id from memberships_v2.memberships m join channels_v2.channels c using (channel_id)"
             " where m.user_id = %(me)b and m.left_position is null and c.kind <> 'public' and c.deleted_at is null)",
@@ -147,11 +158,31 @@ class _Finding:
         )
         row = await cursor.fetchone()
         assert row is not None
-        may, self.has_words, self._head, timeline_position, mine = row
+        may, query, self._head, timeline_position, self._first, self._last, mine = row
+        self.has_words = bool(query)
+        self._parameters["query"] = query
+        self._parameters["stems"] = _stems(query)
         self.position = min(self._head, timeline_position)
         self._restrict([mark_of(CHANNEL, channel_id)] if channel_id else [PUBLIC, *(mark_of(CHANNEL, c) for c in mine)])
         self._filter()
         return bool(may)
+
+    @property
+    def _has_dates(self) -> bool:
+        return self._days != (FIRST_DAY, LAST_DAY)
+
+    def _of_days(self, what: str) -> str:
+        """In a query: of the rows of the days that are wanted, a few thousand at most."""
+        if not self._has_dates:
+            return "null"
+        first, last = self._days
+        return f"coalesce((select {what} from {self._schema}.days where day between {first} and {last}), 0)"
+
+    def _walk(self, newest: int, oldest: int = 0) -> "_Walk":
+        """Of what is wanted, from one position down to another."""
+        if self._has_dates:
+            newest, oldest = min(newest, self._last), max(oldest, self._first)
+        return _Walk(self._windows, newest + 1, oldest)
 
     def _restrict(self, marks: Sequence[str]) -> None:
         """Only documents with one of these marks. A condition of its own: the index meets it within the window only."""
@@ -165,14 +196,8 @@ class _Finding:
             self._restrict([mark_of(AUTHOR, wanted.author_id)])
         for trait in wanted.has:
             self._restrict([TRAITS[trait]])
-        if wanted.before is not None or wanted.after is not None:
-            self._restrict(
-                days(
-                    FIRST_DAY if wanted.after is None else day_of(wanted.after),
-                    # What is before a midnight is of the day before; a day too many costs nothing.
-                    LAST_DAY if wanted.before is None else day_of(wanted.before),
-                )
-            )
+        if self._has_dates and self._days[0] <= self._days[1]:
+            self._restrict(days(*self._days))
         # Marks are short, and days are long: the row decides.
         for column, sign, value in (
             ("channel_id", "=", wanted.channel_id),
@@ -191,12 +216,12 @@ class _Finding:
         """The newest results before the last page's last."""
         results: list[Result] = []
         positions: list[int] = []
-        walk = _Walk(self._windows, self._head + 1 if after is None else after.position)
+        walk = self._walk(self._head if after is None else after.position - 1)
         while len(results) <= limit and not walk.is_over:
             found, seen = await self._read_window(walk, limit + 1)
             results += [result for _, result in found]
             positions += [position for position, _ in found]
-            walk.go_on(seen, is_full=len(seen) > limit)
+            walk.go_on(seen, limit + 1)
         more = After(positions[limit - 1]) if len(results) > limit else None
         return Results(results[:limit], more, self.position)
 
@@ -224,8 +249,8 @@ class _Finding:
         """
         return (
             f"with found as materialized ({matches}) select f.position, t.* from found f left join lateral ("
-            f" select {self._headline}, {timeline.COLUMNS} from timeline_v2.messages t where t.message_id = f.message_id"
-            " and t.deleted_at is null and t.edited_at is not distinct from f.edited_at"
+            f" select {_excerpt(self._language, self._query)}, {timeline.COLUMNS} from timeline_v2.messages t"
+            " where t.message_id = f.message_id and t.deleted_at is null and t.edited_at is not distinct from f.edited_at"
             f" and {may_see('t.channel_id', '%(me)b')}) as t on true order by f.position desc"
         )
 
@@ -259,20 +284,22 @@ class _Finding:
     async def _newest(self, newest: int, oldest: int) -> list[_Match]:
         """The newest matches, newest first, that have been as they are since `newest`."""
         matches: list[_Match] = []
-        walk = _Walk(self._windows, newest + 1, oldest)
+        walk = self._walk(newest, oldest)
         self._parameters["newest"] = newest
         while len(matches) < RANKED_MAX and not walk.is_over:
             limit = RANKED_MAX - len(matches)
             cursor = await self._connection.execute(
-                f"select d.position, d.message_id, ts_rank_cd(d.lexemes, {self._query})::float8"
-                f" from {self._schema}.documents d where {self._in_window(walk)} and d.text_position <= %(newest)b"
-                " order by d.position desc limit %(limit)b",
+                # Ranked outside: PostgreSQL would rank all of the window before it cuts.
+                f"select d.position, d.message_id, ts_rank_cd(d.lexemes, {self._query})::float8 from ("
+                f"select d.position, d.message_id, d.lexemes from {self._schema}.documents d"
+                f" where {self._in_window(walk)} and d.text_position <= %(newest)b"
+                " order by d.position desc limit %(limit)b) as d",
                 self._parameters | walk.parameters | {"limit": limit},
                 binary=True,
             )
             rows = await cursor.fetchall()
             matches += [_Match(*row) for row in rows]
-            walk.go_on([row[0] for row in rows], is_full=len(rows) == limit)
+            walk.go_on([row[0] for row in rows], limit)
         return matches
 
     async def _read_messages(self, message_ids: Sequence[UUID]) -> dict[UUID, Result]:
@@ -287,7 +314,11 @@ class _Finding:
 
 
 class _Walk:
-    """Windows of positions from the newest to the oldest, ever larger ones."""
+    """Windows of positions from the newest to the oldest, larger ones where little is found.
+
+    A window is the span that holds the newest position which was not looked at, and the one before it: so it is never
+    much smaller than its size says.
+    """
 
     CONDITION = "d.position < %(before)b and d.position >= %(oldest)b"
 
@@ -303,17 +334,45 @@ class _Walk:
     @property
     def parameters(self) -> dict[str, Any]:
         mark, bits = self._windows[self._size]
-        window = f"'{mark}{(self._before - 1) >> bits}'"
+        span = (self._before - 1) >> bits
+        window = _any_of([f"{mark}{span}", f"{mark}{span - 1}"] if span else [f"{mark}{span}"])
         return {"window": window, "before": self._before, "oldest": self._oldest}
 
-    def go_on(self, seen: Sequence[int], *, is_full: bool) -> None:
-        """To what this window has beyond these positions, or to the next one."""
-        if is_full:
+    def go_on(self, seen: Sequence[int], limit: int) -> None:
+        """After these positions, of at most `limit`: to what else the window has, or to the next one."""
+        if len(seen) == limit:
             self._before = seen[-1]
             return
         _, bits = self._windows[self._size]
-        self._before = ((self._before - 1) >> bits) << bits
-        self._size = min(self._size + 1, len(self._windows) - 1)
+        self._before = max(((self._before - 1) >> bits) - 1, 0) << bits
+        if len(seen) * _MUCH < limit:
+            self._size = min(self._size + 1, len(self._windows) - 1)
+
+
+def _excerpt(language: str, query: str) -> str:
+    """In a query of messages `t`: an excerpt with its matches marked.
+
+    PostgreSQL reads all of the text that it is to excerpt, 2 ms for a long message. So it gets the part around what looks
+    like the first match; and the whole only where that has none after all, as of "better" for "good" in some language.
+    """
+    at = f"greatest(regexp_instr(t.content, %(stems)b, 1, 1, 0, 'i') - {_AROUND // 4}, 1)"
+    # Without the words that the cut went through.
+    part = rf"regexp_replace(substr(t.content, {at}, {_AROUND}), '^\S+\s|\s\S+$', '', 'g')"
+
+    def headline(of: str) -> str:
+        return f"ts_headline('{language}', translate({of}, '{_START}{_STOP}', ''), {query}, '{_HEADLINE}')"
+
+    return (
+        f"case when length(t.content) <= {_AROUND} then {headline('t.content')} else (select case"
+        f" when strpos(short.excerpt, '{_START}') > 0 then short.excerpt else {headline(f'left(t.content, {_EXCERPTED_MAX})')}"
+        f" end from (select {headline(part)} as excerpt offset 0) as short) end"
+    )
+
+
+def _stems(query: str) -> str:
+    """A regular expression for where a word of the query may begin: mostly as its stem does, but for an i, which may be a y."""
+    stems = {stem.replace("''", "'") for stem in re.findall(r"'((?:[^']|'')+)'", query)}
+    return "|".join(re.escape(stem.removesuffix("i") or stem) for stem in sorted(stems)) or "$"
 
 
 def _place(match: _Match) -> tuple[float, int]:

@@ -23,7 +23,7 @@ from domain.channel import ChannelCreated, ChannelDeleted
 from domain.channel_state import ChannelKind
 from domain.decider import Recorded
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
-from projections.columns import Bools, Int8s, Moments, Texts, Uuids
+from projections.columns import Bools, Int4s, Int8s, Moments, Texts, Uuids
 from projections.projection import Group, Write
 
 NAME = "search"
@@ -61,7 +61,7 @@ _DAY_OF = f"least(greatest(floor((extract(epoch from d.created_at) - {int(DAY_ZE
 _DAY_OF += f" {FIRST_DAY}), {LAST_DAY})"
 
 
-def _marks(windows: Spans) -> str:
+def marks(windows: Spans) -> str:
     """Those of a document `d` with what its present text has, `u`, in a channel `c`; as `mark_of` and `day_of` have them."""
     return f"""array_to_tsvector(array_remove(array[
         '{CHANNEL}' || right(d.channel_id::text, 12), '{AUTHOR}' || right(d.author_id::text, 12),
@@ -92,12 +92,16 @@ class _Folded:
         self.posted: dict[UUID, tuple[MessagePosted, int]] = {}
         self.texts: dict[UUID, _Text] = {}
         self.deleted: list[UUID] = []
+        self.days: dict[int, tuple[int, int]] = {}
+        """The first and the last position of what was written on a day, deleted since or not."""
 
     def take(self, recorded: Recorded) -> None:
         event, stream_id = recorded.event, recorded.stream_id
         if isinstance(event, MessagePosted):
             self.posted[stream_id] = event, recorded.position
             self.texts[stream_id] = _Text(event, recorded.position)
+            day = day_of(event.created_at)
+            self.days[day] = self.days.get(day, (recorded.position,))[0], recorded.position
         elif isinstance(event, MessageEdited):
             self.texts[stream_id] = _Text(event, recorded.position)
         elif isinstance(event, MessageDeleted):
@@ -131,6 +135,8 @@ class Search:
                 text_position bigint not null, created_at timestamptz not null, edited_at timestamptz,
                 has_attachment bool not null, lexemes tsvector not null
             );
+            -- Where in the log the messages of a day are: a search by date begins and ends there.
+            create table {schema}.days (day int primary key, first bigint not null, last bigint not null);
             -- Written in bulk, from a list that a search reads from end to end: so it is short.
             create index documents_lexemes on {schema}.documents using gin (lexemes) with (gin_pending_list_limit = 1024);
         """
@@ -144,6 +150,13 @@ class Search:
         if folded.created:
             statement = f"insert into {schema}.channels select * from unnest(%b::uuid[], %b::bool[])"
             writes.append((statement, [Uuids(folded.created), Bools(folded.created.values())]))
+        if folded.days:
+            statement = (
+                f"insert into {schema}.days as d select * from unnest(%b::int4[], %b::int8[], %b::int8[]) on conflict (day)"
+                " do update set last = excluded.last"
+            )
+            firsts, lasts = zip(*folded.days.values(), strict=True)
+            writes.append((statement, [Int4s(folded.days), Int8s(firsts), Int8s(lasts)]))
         if folded.posted:
             writes.append(self._inserts(schema, folded))
         if edited := {key: text for key, text in folded.texts.items() if key not in folded.posted}:
@@ -153,7 +166,7 @@ class Search:
         return writes + _channel_deletions(schema, folded.deleted_channels)
 
     def _lexemes(self) -> str:
-        return f"to_tsvector('{self.language}', u.content) || {_marks(self.windows)}"
+        return f"to_tsvector('{self.language}', u.content) || {marks(self.windows)}"
 
     def _inserts(self, schema: str, folded: _Folded) -> Write:
         events = [event for event, _ in folded.posted.values()]
@@ -174,7 +187,7 @@ class Search:
             Int8s(text.position for text in texts),
             Moments(event.created_at for event in events),
             Moments(text.at for text in texts),
-            Bools(False for _ in events),
+            Bools(bool(event.attachments) for event in events),
         ]
         return statement, parameters + _of_texts(texts)
 

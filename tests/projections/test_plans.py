@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from projections import (
     blocks,
     channels,
     followed_threads,
+    found,
     history,
     invitations,
     memberships,
@@ -26,8 +27,9 @@ from projections import (
     unread_counts,
 )
 from projections.followed_threads import ThreadsAfter
-from projections.group import ensure_views
+from projections.group import CORE, ensure_views
 from projections.reports import ReportsAfter
+from projections.search import WINDOWS, Search, marks, search_group
 from sermo import log
 
 CHANNELS = 200
@@ -102,7 +104,14 @@ _FILL = f"""
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, recorded_at)
         select {_id("deleted", "''")}, n, case n % 1000 when 500 then 'message.deleted.1' else 'message.pinned.1' end,
             '{_DELETED}', {MESSAGES} + n, now() from generate_series(1, 1000) as n;
-    update notification_tracking set notification_id = {MESSAGES} where application_name = 'core';
+    insert into search_english_v1.channels select channel_id, kind = 'public' from channels_v2.channels;
+    insert into search_english_v1.days values (9000, 1, {MESSAGES});
+    insert into search_english_v1.documents
+        select d.message_id, d.channel_id, d.author_id, d.position, d.position, d.created_at, null, false,
+            to_tsvector('english', 'hello w' || d.position % 5000) || {marks(WINDOWS)}
+        from (select *, false as has_attachment from timeline_v2.messages) d join search_english_v1.channels c using (channel_id),
+            lateral (select d.position % 10 = 0 as has_link, d.position % 7 = 0 as has_mention) as u;
+    update notification_tracking set notification_id = {MESSAGES} where application_name in ('core', 'search');
 """
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -146,6 +155,14 @@ QUERIES: dict[str, Callable[[Any, UUID, UUID, UUID], Awaitable[object]]] = {
     "user": lambda c, _, me, __: people.user(c, me),
     "users": lambda c, _, __, ___: people.users(c, "", after=None, limit=50),
     "users by name": lambda c, _, __, ___: people.users(c, "p17", after=None, limit=50),
+    "search": lambda c, _, me, __: _search(c, me, "hello"),
+    "search, rare": lambda c, _, me, __: _search(c, me, "w17"),
+    "search, none": lambda c, _, me, __: _search(c, me, "elsewhere"),
+    "search, ranked": lambda c, _, me, __: _search(c, me, "hello", by_rank=True),
+    "search in a channel": lambda c, channel, me, _: _search(c, me, "hello", channel_id=channel),
+    "search with filters": lambda c, _, me, __: _search(
+        c, me, "hello -w18", author_id=me, has=("link", "mention"), before=NOW, after=NOW - timedelta(days=900)
+    ),
     "current_channels": lambda c, channel, me, _: memberships.current_channels(c, [me, channel]),
 }
 
@@ -155,6 +172,12 @@ async def _some_attachment(connection: Any, person: UUID) -> object:
     cursor = await connection.execute(f"select {_id('f', '3')} where %b::int = 1", [1])
     (attachment_id,) = await cursor.fetchone()
     return await attachments.attachment(connection, attachment_id, person)
+
+
+async def _search(
+    connection: Any, person: UUID, text: str, *, by_rank: bool = False, **filters: Any
+) -> found.Results | None:
+    return await found.find(connection, Search(), found.Wanted(text=text, **filters), person, by_rank=by_rank)
 
 
 class Explaining:
@@ -215,13 +238,15 @@ LARGE = {
     "people",
     "blocks",
     "reports",
+    "documents",
 }
 
 
 async def test_queries_of_large_tables_go_by_index(database: str) -> None:
     """No query that a person makes reads a whole table of messages, memberships, marks or events."""
     async with await log.connect(database) as connection:
-        await ensure_views(connection)
+        for group in (CORE, search_group()):
+            await ensure_views(connection, group)
         await connection.execute(_FILL, prepare=False)
         await connection.execute("analyze", prepare=False)
         cursor = await connection.execute(f"select {_id('c', '1')}, {_id('p', '3')}, {_id('m', '1')}")

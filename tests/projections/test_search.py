@@ -55,6 +55,7 @@ class Said(msgspec.Struct):
     created_at: datetime
     content: str
     mentions: bool
+    has_attachment: bool
     edited_at: datetime | None = None
 
 
@@ -80,7 +81,9 @@ class Naive:
                 self.members.remove((e.channel_id, e.user_id))
             case MessagePosted() as e:
                 mentions = bool(e.mentions) or e.mentions_channel
-                said = Said(recorded.position, e.channel_id, e.author_id, e.created_at, e.content, mentions)
+                said = Said(
+                    recorded.position, e.channel_id, e.author_id, e.created_at, e.content, mentions, bool(e.attachments)
+                )
                 self.messages[recorded.stream_id] = said
             case MessageEdited() as e:
                 said = self.messages[recorded.stream_id]
@@ -96,7 +99,7 @@ class Naive:
 
 
 def _is_wanted(wanted: Wanted, said: Said) -> bool:
-    traits = {"link": "https://" in said.content, "mention": said.mentions, "attachment": False}
+    traits = {"link": "https://" in said.content, "mention": said.mentions, "attachment": said.has_attachment}
     return (
         (wanted.channel_id is None or said.channel_id == wanted.channel_id)
         and (wanted.author_id is None or said.author_id == wanted.author_id)
@@ -146,7 +149,7 @@ def _wanted(rng: random.Random, history: History) -> Wanted:
         author_id=perhaps(lambda: rng.choice(history.users)),
         before=perhaps(lambda: AT + timedelta(seconds=rng.randrange(len(history.log)))),
         after=perhaps(lambda: AT + timedelta(seconds=rng.randrange(len(history.log)))),
-        has=frozenset(trait for trait in ("link", "mention") if rng.random() < 0.1),
+        has=frozenset(trait for trait in ("link", "mention", "attachment") if rng.random() < 0.1),
     )
 
 
@@ -184,7 +187,7 @@ async def test_results_equal_the_naive_search_of_what_the_person_may_read(databa
 
 
 def _sees(naive: Naive, user_id: UUID, channel_id: UUID) -> bool:
-    return naive.may_read(user_id, Said(0, channel_id, user_id, AT, "", False))
+    return naive.may_read(user_id, Said(0, channel_id, user_id, AT, "", False, False))
 
 
 async def _expected(

@@ -126,9 +126,9 @@ class History(World):
             words.append("@" + self.usernames[self.rng.choice(self.users)])
         if self.rng.random() < 0.12:
             words.append("@channel")
-        if self.rng.random() < 0.1:
-            words.append("https://example.org/naïve?so=va")
         words.append(str(self.rng.randrange(10**6)))
+        if words[-1].endswith("7"):
+            words.append("https://example.org/naïve?so=va")
         return " ".join(words)
 
     def _person(self) -> None:
