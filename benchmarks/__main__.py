@@ -33,6 +33,7 @@ from benchmarks import (
     presence,
     replay,
     scale,
+    search,
     sends,
     steady,
 )
@@ -55,6 +56,7 @@ BENCHMARKS = {
         presence,
         catchup,
         scale,
+        search,
         importing,
     )
 }
