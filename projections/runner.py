@@ -5,7 +5,7 @@ harmless. The others follow the checkpoint while somebody waits for it.
 
 An event that cannot be applied is tried again, found by halving its batch, parked with its error, and with it every later
 event of its feed; the other feeds go on. `sermo projections status`, the log, readiness and the reads of what is held say so.
-Who may read what is never held: whoever is removed while a channel is, loses it at once.
+Who may read what is never held, nor are deletions: whoever is removed while a channel is held loses it at once.
 
 Where the group has moved on to the views of another program, this one applies nothing more and its views stand still.
 """
@@ -24,6 +24,8 @@ from psycopg import AsyncConnection
 from domain.channel import ChannelDeleted
 from domain.decider import Recorded, Unknown
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved, RoleChanged
+from domain.message import MessageDeleted
+from domain.user import AdminSet, UserDeactivated, UserReactivated
 from projections.group import CORE, NotBuilt, Superseded, ensure_views
 from projections.projection import Fenced, Group, Hole, apply_batch, lock_checkpoint, prepare_writer, schema_of
 
@@ -298,9 +300,13 @@ class GroupRunner:
             )
 
 
-# Rights are read from the views up to their checkpoint, and from the log only after it. What the views make of these needs
-# nothing of what else is in the feed; where one of these itself is parked, a number of members may be wrong until the rebuild.
-_NEVER_HELD = (MemberJoined, MemberLeft, MemberRemoved, RoleChanged, ChannelDeleted)
+# Rights are read from the views up to their checkpoint, and from the log only after it; and what was deleted is not to be read
+# on. What the views make of these needs nothing of what else is in the feed; where one of these itself is parked, a number
+# of members may be wrong until the rebuild.
+_NEVER_HELD = (
+    *(MemberJoined, MemberLeft, MemberRemoved, RoleChanged, ChannelDeleted, MessageDeleted),
+    *(AdminSet, UserDeactivated, UserReactivated),
+)
 
 
 def _may_be_poison(error: Exception) -> bool:

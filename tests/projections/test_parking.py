@@ -8,8 +8,9 @@ import psycopg
 import pytest
 
 from domain.decider import Recorded
+from domain.ids import WORKSPACE_FEED
 from domain.message import MessagePosted
-from projections import memberships, timeline, unread_counts
+from projections import memberships, people, timeline, unread_counts
 from projections import rebuild as rebuilding
 from projections.group import VIEWS
 from projections.projection import Group, View, Write
@@ -108,6 +109,35 @@ async def test_whoever_loses_a_held_channel_loses_it_at_once(database: str) -> N
             assert (await memberships.role(connection, cast.PRIVATE, person) is not None) == sees
             followed, _ = await memberships.intervals(connection, person, 0)
             assert [row.channel_id for row in followed if row.left_position is None] == ([cast.PRIVATE] if sees else [])
+
+
+async def test_what_is_deleted_in_a_held_channel_is_gone_and_so_are_the_rights_of_an_admin(database: str) -> None:
+    """A deletion behind a poison event takes the content away; a demotion behind one, on everybody's feed, the rights."""
+    world = cast.town().given(
+        cast.post(cast.OWNER, 1, "secret"), cast.post(cast.OWNER, 2, "poison"), cast.delete(cast.OWNER, 1)
+    )
+    async with await log.connect(database) as connection, running_group(database, _with(Choking())) as runner:
+        await await_until(lambda: runner.is_owner, 30)
+        await store(connection, world.log)
+        await connection.execute(
+            "insert into projections.held_feeds (feed_id, since) values (%s, %s)", [WORKSPACE_FEED, len(world.log)]
+        )
+        assert await runner.wait_for(len(world.log), 20)
+        assert runner.holds(cast.PUBLIC)
+        found = await timeline.message(connection, cast.m(1), cast.MEMBER)
+        assert found is not None
+        assert (found.content, found.deleted_at is not None) == ("", True)
+        before = len(world.log)
+        world.given(
+            cast.set_admin(None, cast.MEMBER),
+            cast.set_admin(cast.MEMBER, cast.ROOT, is_admin=False),
+            cast.deactivate(None, cast.OTHER),
+        )
+        await store(connection, world.log[before:])
+        assert await runner.wait_for(len(world.log), 20)
+        root, other = await people.user(connection, cast.ROOT), await people.user(connection, cast.OTHER)
+        assert root is not None and other is not None
+        assert (root.is_admin, other.deactivated_at is not None) == (False, True)
 
 
 async def test_a_held_feed_stays_held_after_a_restart(database: str) -> None:
