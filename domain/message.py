@@ -14,11 +14,14 @@ from domain.access import may_govern, may_pin, may_take_part, may_write, written
 from domain.attachment import Attached, AttachmentAttached, check_attachment_ids, take
 from domain.channel_state import Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
-from domain.errors import Forbidden, InvalidId, MessageIdTaken, NotFound
+from domain.errors import Forbidden, InvalidId, LimitReached, MessageIdTaken, NotFound
 from domain.ids import membership_id, user_name_id
 from domain.mentions import EVERYBODY, mentioned_names
 from domain.name_claim import NameState
 from domain.text import CONTENT_MAX_CHARACTERS, IMPORTED_CONTENT_MAX_CHARACTERS, check_content
+
+CHANGES_MAX = 1_000
+"""Edits and pins of one message; it can be unpinned and deleted still."""
 
 
 class MessagePosted(Event, frozen=True, kw_only=True):
@@ -73,6 +76,8 @@ class MessageState(State, frozen=True, kw_only=True):
     is_deleted: bool = False
     has_attachments: bool = False
     is_pinned: bool = False
+    changes: int = 0
+    """Edits, pins and unpins."""
 
 
 def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
@@ -87,10 +92,16 @@ def evolve(state: MessageState | None, event: MessageEvent) -> MessageState:
         )
     assert state is not None, "a message's first event is its posting"
     if isinstance(event, MessageEdited):
-        return replace(state, content=event.content)
+        return replace(state, content=event.content, changes=state.changes + 1)
     if isinstance(event, MessageDeleted):
         return replace(state, content="", is_deleted=True, is_pinned=False)
-    return replace(state, is_pinned=isinstance(event, MessagePinned))
+    return replace(state, is_pinned=isinstance(event, MessagePinned), changes=state.changes + 1)
+
+
+def _check_may_change(message: MessageState) -> None:
+    """Streams are small, and are read whole: nobody makes one long."""
+    if message.changes >= CHANGES_MAX:
+        raise LimitReached(f"A message is changed {CHANGES_MAX:,} times at most.", field="message_id")
 
 
 def _name_claims(content: str) -> tuple[UUID, ...]:
@@ -204,6 +215,7 @@ class EditMessage(Command, frozen=True, kw_only=True):
             check_content(self.content)
         if message.content == self.content:
             return ()
+        _check_may_change(message)
         mentions, mentions_channel = _resolve(known, self.content)
         edited = MessageEdited(
             channel_id=message.channel_id,
@@ -256,6 +268,8 @@ class PinMessage(Command, frozen=True, kw_only=True):
             raise NotFound("The message was deleted.", field="message_id")
         if message.is_pinned == self.pinned:
             return ()
+        if self.pinned:
+            _check_may_change(message)
         kind = MessagePinned if self.pinned else MessageUnpinned
         return (
             NewEvent(self.message_id, kind(channel_id=message.channel_id, by=self.by, at=self.at), message.channel_id),

@@ -28,9 +28,10 @@ class VersionsAfter(msgspec.Struct, frozen=True):
 
 
 _DELETION = "message.deleted.1"
+# Nothing follows a deletion in its stream: the last row tells.
 _DELETED = (
-    "exists (select from stored_events d where d.originator_id = %(id)b and d.originator_version > 1"
-    f" and d.topic = '{_DELETION}')"
+    f"coalesce((select d.topic = '{_DELETION}' from stored_events d where d.originator_id = %(id)b"
+    " order by d.originator_version desc limit 1), false)"
 )
 
 
@@ -74,13 +75,12 @@ def _to_version(topic: str, state: bytes) -> VersionRow:
 
 
 async def deleted_at(connection: AsyncConnection[Any], message_id: UUID) -> datetime | None:
-    """When the message was deleted, as the log has it, whoever asks. The stream's range of the log's primary key."""
+    """When the message was deleted, as the log has it, whoever asks. The last row of the stream, by the log's primary key."""
     cursor = await connection.execute(
-        "select s.topic, s.state from stored_events s where s.originator_id = %b and s.originator_version > 1"
-        f" and s.topic = '{_DELETION}' limit 1",
+        "select s.topic, s.state from stored_events s where s.originator_id = %b order by s.originator_version desc limit 1",
         [message_id],
         binary=True,
     )
     row = await cursor.fetchone()
-    event = catalog.decode(*row) if row is not None else None
+    event = catalog.decode(*row) if row is not None and row[0] == _DELETION else None
     return event.at if isinstance(event, MessageDeleted) else None

@@ -300,7 +300,7 @@ async def read_feeds(
     that is all: at most `limit` events, whose states have at most `max_bytes`, but for one that is larger alone.
 
     First the positions, from one index scan a stretch, each stopped at `limit`, without the table: who follows 50 feeds
-    makes 25,000 of them for a page of 500. Then the rows; of a stream only what comes after its first event is looked at.
+    makes 25,000 of them for a page of 500. Then the rows; of a stream only its last event is looked at.
     """
     cursor = await connection.execute(
         "with page as (select p.notification_id from unnest(%b::uuid[], %b::int8[], %b::int8[]) as r(feed, first, last)"
@@ -310,9 +310,10 @@ async def read_feeds(
         ", sized as (select e.*, sum(octet_length(e.state)) over (order by e.notification_id) - octet_length(e.state)"
         f" as bytes_before from page cross join lateral (select {_COLUMNS} from stored_events s"
         "   where s.notification_id = page.notification_id limit 1) as e)"
-        f" select {_COLUMNS}, (select count(*) from page), case when e.topic = any(%b) then (select true from stored_events later"
-        "  where later.originator_id = e.originator_id and later.originator_version > 1"
-        "  and later.topic = 'message.deleted.1' limit 1) end"
+        f" select {_COLUMNS}, (select count(*) from page), case when e.topic = any(%b) then ("
+        # Nothing follows a deletion in its stream, so the last row tells, however many edits there were.
+        "  select later.topic = 'message.deleted.1' from stored_events later where later.originator_id = e.originator_id"
+        "  and later.originator_version > 1 order by later.originator_version desc limit 1) end"
         " from sized e where e.bytes_before < %b order by 1",
         [*_columns_of(ranges), limit, limit, Texts(_WITH_CONTENT), max_bytes],
         binary=True,

@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import NotFound
 from domain.ids import imported_id
-from domain.message import MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageState
+from domain.message import CHANGES_MAX, MessageDeleted, MessageEdited, MessagePinned, MessagePosted, MessageState
 from tests.support.builders import AT
 from tests.support.cast import (
     ADMIN,
@@ -142,6 +142,16 @@ def test_only_the_author_edits_and_only_while_a_member() -> None:
     assert world.do(edit(MEMBER, 1)) == ()
     world.given(delete(MEMBER, 1))
     assert world.refusal(edit(MEMBER, 1)) == "not_found"
+
+
+def test_a_message_is_changed_so_many_times_and_can_be_deleted_still() -> None:
+    """Its stream is read whole by many: nobody makes it long."""
+    world = town().given(post(MEMBER, 1))
+    for number in range(CHANGES_MAX):
+        world.given(edit(MEMBER, 1, f"version {number}"))
+    assert world.refusal(edit(MEMBER, 1, "one more")) == "limit_reached"
+    assert world.refusal(pin(OWNER, 1)) == "limit_reached"
+    assert world.names(delete(MEMBER, 1)) == ["message.deleted"]
 
 
 def test_a_message_is_deleted_by_its_author_or_by_who_governs() -> None:
