@@ -125,6 +125,8 @@ async def prepare_writer(connection: AsyncConnection[Any]) -> None:
     # Rows and checkpoint commit together, so a crash can only take both back: the log is the truth, and waiting for the
     # disk here would only slow down those who wait for the log.
     await connection.execute("set synchronous_commit = off")
+    # The end of a very large channel is one statement, and the views must come past it.
+    await connection.execute("set statement_timeout = 0")
     # Every write finds its rows by key. A plan that was made while a table was empty would scan it for ever.
     for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
         await connection.execute(f"set {setting} = off")
