@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from litestar.params import QueryParameter
 
+from api.freshness import INTEGER_MAX
 from domain.errors import Invalid
 
 LIMIT_DEFAULT = 50
@@ -42,6 +43,7 @@ def from_cursor(cursor: str | None, kind: type[T]) -> T | None:
         place = msgspec.json.decode(text, type=kind, strict=True)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise Invalid("The cursor is none that a page gave.", field="cursor") from None
-    if b"\\u0000" in text:
+    numbers = [part for part in msgspec.structs.astuple(place) if isinstance(part, int)]  # type: ignore[arg-type]
+    if b"\\u0000" in text or not all(0 <= number <= INTEGER_MAX for number in numbers):
         raise Invalid("The cursor is none that a page gave.", field="cursor")
     return place

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.paging import to_cursor
+from projections.followed_threads import ThreadsAfter
 from tests.api.test_code_table import refused
 from tests.fixtures.server import Person, Server
 
@@ -77,5 +79,7 @@ async def test_threads_of_channels_that_one_has_left_are_not_listed(server: Serv
 async def test_a_forged_cursor_and_an_unknown_filter_are_refused(ann: Person) -> None:
     """As in every list."""
     refused(await ann.get("/me/threads", cursor="e30"), 422, "invalid", "cursor")
+    beyond = to_cursor(ThreadsAfter(2**63, 1))
+    refused(await ann.get("/me/threads", cursor=beyond), 422, "invalid", "cursor")
     refused(await ann.get("/me/threads", unread="maybe"), 422, "invalid", "unread")
     refused(await ann.get("/me/threads", limit=101), 422, "invalid", "limit")
