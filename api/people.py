@@ -136,7 +136,8 @@ async def deactivate_me(request: ApiRequest, data: JSONBody[Farewell]) -> Respon
     await auth.check_password(request.me, data.password)
     # Not under an `Idempotency-Key`: its fingerprint is made of the body and stands in the log, and a password does not. Whoever
     # asks again has no token any more.
-    outcome = await request.services.execute(DeactivateUser(user_id=request.me, by=request.me, at=now()))
+    farewell = DeactivateUser(user_id=request.me, by=request.me, at=now(), is_own_wish=True)
+    outcome = await request.services.execute(farewell)
     await auth.end_logins(request.me)
     return done(outcome.position)
 

@@ -218,8 +218,11 @@ class _KeepsAnAdmin(_OfAPerson, frozen=True, kw_only=True):
 class DeactivateUser(_KeepsAnAdmin, frozen=True, kw_only=True):
     """Shut a person out; what they have said stays, and so do their name and memberships."""
 
+    is_own_wish: bool = False
+    """The person asks, and has shown the password: a token alone ends no account."""
+
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
-        user = self._person(known, may_oneself=True)
+        user = self._person(known, may_oneself=self.is_own_wish)
         if not user.is_active:
             return ()
         self._check_admin_stays(known, user)

@@ -178,7 +178,7 @@ def test_a_block_is_between_two_as_the_document_says(world: World) -> None:
 
 
 ABOUT: dict[str, Callable[[UUID], Command]] = {
-    "deactivate oneself": lambda who: deactivate(who, who),
+    "deactivate oneself, with the password": lambda who: deactivate(who, who, is_own_wish=True),
     "deactivate another": lambda who: deactivate(who, OTHER),
     "reactivate another": lambda who: reactivate(who, NEWCOMER),
     "make another a server admin": lambda who: set_admin(who, OTHER),

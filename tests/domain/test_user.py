@@ -105,7 +105,9 @@ def test_people_are_shut_out_by_server_admins_and_by_themselves() -> None:
     world = town()
     assert world.refusal(deactivate(OWNER, MEMBER)) == "forbidden"
     assert world.refusal(deactivate(ROOT, NOBODY)) == "not_found"
-    world.given(deactivate(MEMBER, MEMBER))
+    assert world.refusal(deactivate(MEMBER, MEMBER)) == "forbidden", "without the password"
+    assert world.refusal(deactivate(MEMBER, OWNER, is_own_wish=True)) == "forbidden"
+    world.given(deactivate(MEMBER, MEMBER, is_own_wish=True))
     assert world.refusal(reactivate(MEMBER, MEMBER)) == "unauthenticated"
     assert world.refusal(reactivate(OWNER, MEMBER)) == "forbidden"
     assert world.refusal(set_admin(OWNER, OWNER)) == "forbidden"

@@ -45,9 +45,11 @@ def block(by: UUID, user_id: UUID, *, blocked: bool = True) -> SetBlock:
     return SetBlock(user_id=by, blocked_id=user_id, is_blocked=blocked, at=AT)
 
 
-def deactivate(by: UUID | None, user_id: UUID, witness: UUID | None = None) -> DeactivateUser:
+def deactivate(
+    by: UUID | None, user_id: UUID, witness: UUID | None = None, *, is_own_wish: bool = False
+) -> DeactivateUser:
     """Somebody is shut out."""
-    return DeactivateUser(user_id=user_id, by=by, at=AT, witness_id=witness)
+    return DeactivateUser(user_id=user_id, by=by, at=AT, witness_id=witness, is_own_wish=is_own_wish)
 
 
 def reactivate(by: UUID | None, user_id: UUID) -> ReactivateUser:
