@@ -14,7 +14,7 @@ from domain.channel_state import ChannelKind, ChannelState, MembershipState, Rol
 from domain.decider import Command, Event, Loaded, Needs, NewEvent
 from domain.errors import Archived, Forbidden, LastOwner, NotAMember, NotFound
 from domain.ids import block_id, membership_id
-from domain.user import active_user, reachable_user
+from domain.user import UserState, active_user, reachable_user
 
 
 class MemberJoined(Event, frozen=True, kw_only=True):
@@ -97,16 +97,20 @@ class _KeepsAnOwner(Command, frozen=True, kw_only=True):
     channel_id: UUID
     at: datetime
     witness_id: UUID | None = None
-    """Another owner of the channel, where an owner goes."""
+    """Another owner of the channel, one who can log in, where an owner goes."""
 
     def _witness(self) -> tuple[UUID, ...]:
-        return () if self.witness_id is None else (membership_id(self.channel_id, self.witness_id),)
+        witness_id = self.witness_id
+        return () if witness_id is None else (membership_id(self.channel_id, witness_id), witness_id)
 
     def _check_owner_stays(self, known: Loaded, going: UUID) -> None:
         if role_of(known, self.channel_id, going) is not Role.OWNER:
             return
         witness = self.witness_id
         if witness is None or witness == going or role_of(known, self.channel_id, witness) is not Role.OWNER:
+            raise LastOwner
+        user = known.get(witness, UserState)
+        if user is None or not user.is_active:
             raise LastOwner
 
 

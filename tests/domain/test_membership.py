@@ -15,9 +15,11 @@ from tests.support.cast import (
     PUBLIC,
     ROOT,
     archive,
+    deactivate,
     direct,
     join,
     leave,
+    reactivate,
     remove,
     set_member,
     town,
@@ -73,6 +75,9 @@ def test_the_last_owner_cannot_go_in_any_way() -> None:
         assert world.refusal(set_member(OWNER, OWNER, Role.MEMBER, witness=witness)) == "last_owner"
     world.given(set_member(OWNER, ADMIN, Role.OWNER))
     assert world.refusal(leave(OWNER)) == "last_owner", "without a witness nobody vouches for the other"
+    world.given(deactivate(ROOT, ADMIN))
+    assert world.refusal(leave(OWNER, witness=ADMIN)) == "last_owner", "one who cannot log in governs nothing"
+    world.given(reactivate(ROOT, ADMIN))
     assert world.names(leave(OWNER, witness=ADMIN)) == ["membership.left"]
     assert world.refusal(leave(ADMIN, witness=OWNER)) == "last_owner"
 
