@@ -27,8 +27,10 @@ class Blobs(Protocol):
         """These bytes of a content. Raises `FileNotFoundError`, also for one that was deleted since it was read before."""
         ...
 
-    async def delete(self, sha256: str, is_certain: Callable[[], Awaitable[bool]]) -> int | None:
-        """Delete a content, unless asked once it is out of reach `is_certain` says no; the bytes, None where it stays."""
+    async def delete(self, sha256: str, untouched_s: float, is_certain: Callable[[], Awaitable[bool]]) -> int | None:
+        """Delete a content that nobody put within the last seconds, unless asked once it is out of reach `is_certain` says no;
+        the bytes, None where it stays.
+        """
         ...
 
     def list(self, untouched_s: float) -> AsyncIterator[list[str]]:

@@ -146,12 +146,12 @@ class Collector:
             async with self._pool.connection() as reading:
                 unneeded = await attachments.unneeded(reading, listed)
             for sha256 in unneeded:
-                size = await self._delete(connection, sha256)
+                size = await self._delete(connection, sha256, untouched_s)
                 if size is not None:
                     report.contents += 1
                     report.size += size
 
-    async def _delete(self, connection: AsyncConnection[Any], sha256: str) -> int | None:
+    async def _delete(self, connection: AsyncConnection[Any], sha256: str, untouched_s: float) -> int | None:
         """The bytes of a content that is deleted; None where it stays, since somebody needs it or is putting it."""
         if not await _try(connection, "select pg_try_advisory_lock(%s, %s)", lock_key(sha256)):
             return None
@@ -162,7 +162,7 @@ class Collector:
             async with self._pool.connection() as reading:
                 if not await attachments.unneeded(reading, [sha256]):
                     return None
-            return await self._files.delete(sha256, lambda: _lives(connection))
+            return await self._files.delete(sha256, untouched_s, lambda: _lives(connection))
         finally:
             with suppress(*log.CONNECTION_ERRORS):
                 await connection.execute("select pg_advisory_unlock(%s, %s)", lock_key(sha256))

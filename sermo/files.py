@@ -63,11 +63,11 @@ class Files:
             file.seek(start)
             return file.read(stop - start)
 
-    async def delete(self, sha256: str, is_certain: Callable[[], Awaitable[bool]]) -> int | None:
+    async def delete(self, sha256: str, untouched_s: float, is_certain: Callable[[], Awaitable[bool]]) -> int | None:
         """See `Blobs.delete`. Who dies in between leaves it where `list` brings it back from."""
         gone = self.temporary / f"{sha256}.gone"
         try:
-            size = await asyncio.to_thread(self._move_away, sha256, gone)
+            size = await asyncio.to_thread(self._move_away, sha256, untouched_s, gone)
         except FileNotFoundError:
             return None
         certain = False
@@ -77,12 +77,14 @@ class Files:
             await asyncio.to_thread(gone.unlink if certain else lambda: self._bring_back(gone))
         return size if certain else None
 
-    def _move_away(self, sha256: str, gone: Path) -> int:
+    def _move_away(self, sha256: str, untouched_s: float, gone: Path) -> int:
         make_folder(self.temporary)
         path = self.path(sha256)
-        size = path.stat().st_size
+        found = path.stat()
+        if found.st_mtime > time.time() - untouched_s:
+            raise FileNotFoundError(f"{sha256} was put again since it was listed")
         path.replace(gone)
-        return size
+        return found.st_size
 
     def _bring_back(self, gone: Path) -> None:
         path = self.path(gone.stem)

@@ -61,8 +61,9 @@ async def test_a_content_is_put_once_read_listed_and_deleted(tmp_path: Path) -> 
     assert await _all(files, 60.0) == [SHA256]
     await files.put(_made(files.temporary), SHA256)
     assert await _all(files, 60.0) == []
-    assert await files.delete(SHA256, _yes) == len(CONTENT)
-    assert await files.delete(SHA256, _yes) is None
+    assert await files.delete(SHA256, 60.0, _yes) is None, "put a moment ago"
+    assert await files.delete(SHA256, 0.0, _yes) == len(CONTENT)
+    assert await files.delete(SHA256, 0.0, _yes) is None
     with pytest.raises(FileNotFoundError):
         await files.read(SHA256, 0, 1)
     assert await _all(files) == []
@@ -72,16 +73,16 @@ async def test_a_deletion_that_is_not_certain_or_dies_leaves_the_content(tmp_pat
     """It was out of reach for a moment, and is back at once, or at the next listing."""
     files = Files(tmp_path)
     await files.put(_made(files.temporary), SHA256)
-    assert await files.delete(SHA256, _no) is None
+    assert await files.delete(SHA256, 0.0, _no) is None
     assert await files.read(SHA256, 0, 99) == CONTENT
 
     async def die() -> bool:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        await files.delete(SHA256, die)
+        await files.delete(SHA256, 0.0, die)
     assert await files.read(SHA256, 0, 99) == CONTENT
-    files._move_away(SHA256, files.temporary / f"{SHA256}.gone")  # and then it is killed
+    files._move_away(SHA256, 0.0, files.temporary / f"{SHA256}.gone")  # and then it is killed
     assert await _all(files) == [SHA256]
     assert await files.read(SHA256, 0, 99) == CONTENT
 
@@ -250,8 +251,8 @@ class _LosingTheLock(Files):
 
     database = ""
 
-    def _move_away(self, sha256: str, gone: Path) -> int:
-        size = super()._move_away(sha256, gone)
+    def _move_away(self, sha256: str, untouched_s: float, gone: Path) -> int:
+        size = super()._move_away(sha256, untouched_s, gone)
         asyncio.run(_end_sessions_with_content_locks(self.database))
         return size
 
