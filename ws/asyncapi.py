@@ -38,9 +38,13 @@ _FEEDS = {
     "channel_created": "workspace",
     "unread_count_updated": "me",
     "thread_updated": "me",
+    "level_updated": "me",
+    "block_updated": "me",
     "user_updated": "workspace",
 }
 """Event frames that stand on one feed only."""
+_OF_PEOPLE = frozenset({"user_updated", "block_updated"})
+"""Event frames without a channel."""
 
 _DESCRIPTION = """
 One connection carries everything that a person follows: commands go in and are answered after their commit, the events of the
@@ -232,7 +236,7 @@ def _control_frame(name: str, kind: type[ServerFrame], envelope: Json) -> Json:
 
 
 def _event_frame(name: str, kind: type[ServerFrame], envelope: Json) -> Json:
-    has_channel = name != "user_updated"
+    has_channel = name not in _OF_PEOPLE
     beside = {key: part for key, part in envelope.items() if key != "type" and (has_channel or key != "channel_id")}
     if name in _FEEDS:
         beside["feed"] = {"type": "string", "const": _FEEDS[name]}

@@ -12,7 +12,7 @@ from domain.ids import WORKSPACE_FEED
 from domain.message import MessagePosted
 from projections import memberships, people, timeline, unread_counts
 from projections import rebuild as rebuilding
-from projections.group import VIEWS
+from projections.group import CORE, VIEWS
 from projections.projection import Group, View, Write
 from projections.rebuild import RebuildError
 from sermo import log
@@ -82,7 +82,7 @@ async def test_a_poison_event_is_parked_its_feed_is_held_and_the_others_go_on(da
         assert len(private.messages) == 8
         assert await _parked(connection) == [_position(world, cast.m(number)) for number in range(3, 9)]
         assert runner.parked == 6
-        assert {row.parked for row in await rebuilding.status(connection)} == {6}
+        assert {row.parked for row in await rebuilding.status(connection, (CORE,))} == {6}
 
 
 async def test_whoever_loses_a_held_channel_loses_it_at_once(database: str) -> None:
