@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from domain import catalog
 from domain.decider import Recorded
 from domain.message import MessagePosted
+from projections.group import CORE
 from projections.rebuild import RebuildError, status
 from sermo import log
 from tests.support import cast
@@ -91,7 +92,7 @@ async def test_event_is_parked_stops_a_rebuild_and_comes_back_after_a_repair(dat
             assert KINDS[kind] in parked[right.position]
             assert {parked[position] for position in feed[1:]} == {"its feed is held"}
             assert await checkpoint(connection) == len(events)
-            assert {(row.lag, row.parked) for row in await status(connection)} == {(0, len(feed))}
+            assert {(row.lag, row.parked) for row in await status(connection, (CORE,))} == {(0, len(feed))}
 
             before = view_rows(database)
             with pytest.raises(RebuildError, match=r"cannot apply an event of positions"):

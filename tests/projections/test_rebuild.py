@@ -13,7 +13,7 @@ from domain.decider import Recorded
 from domain.membership import MemberJoined, MemberLeft, MemberRemoved
 from projections import rebuild as rebuilding
 from projections import timeline, unread_counts
-from projections.group import VIEWS, NotBuilt, ensure_views
+from projections.group import CORE, VIEWS, NotBuilt, ensure_views
 from projections.projection import schema_of
 from projections.rebuild import RebuildError
 from sermo import log
@@ -22,7 +22,7 @@ from tests.support.equality import rebuild, view_rows
 from tests.support.history import History, store
 from tests.support.views import apply, checkpoint, newer, program, running_group
 
-every_name = pytest.mark.parametrize("name", [*(view.name for view in VIEWS), "core", "all"])
+every_name = pytest.mark.parametrize("name", [*(view.name for view in VIEWS), "core", "search", "all"])
 
 
 class Interrupted(Exception):
@@ -53,13 +53,16 @@ async def test_a_rebuild_makes_the_same_rows_and_leaves_nothing_behind(database:
     events = History(40).run(400).log
     async with await log.connect(database) as connection:
         await store(connection, events)
-        await apply(connection, [events])
-        before = view_rows(database)
+        for group in rebuilding.GROUPS:
+            await apply(connection, [events], group)
+        before = [view_rows(database, group) for group in rebuilding.GROUPS]
         await rebuild(database, name)
-        assert view_rows(database) == before
-        assert await _generations(connection) == {schema_of(view) for view in VIEWS}
+        assert [view_rows(database, group) for group in rebuilding.GROUPS] == before
+        assert await _generations(connection) == {
+            schema_of(view) for group in rebuilding.GROUPS for view in group.views
+        }
         cursor = await connection.execute("select application_name from notification_tracking")
-        assert {row[0] for row in await cursor.fetchall()} == {"__migration__", "core"}
+        assert {row[0] for row in await cursor.fetchall()} == {"__migration__", "core", "search"}
 
 
 async def test_a_rebuild_repairs_what_was_damaged(database: str) -> None:
@@ -155,7 +158,7 @@ async def test_an_interrupted_rebuild_goes_on_where_it_was(database: str) -> Non
         before = view_rows(database)
         await _rebuild_until(database, "timeline", 200)
         assert view_rows(database) == before
-        by_name = {row.view: row for row in await rebuilding.status(connection)}
+        by_name = {row.view: row for row in await rebuilding.status(connection, (CORE,))}
         assert by_name["timeline"].rebuilding == 200
         assert by_name["unread"].rebuilding is None
 
@@ -187,7 +190,9 @@ async def test_views_that_were_built_to_different_points_are_joined(database: st
 
 async def test_an_unknown_name_is_refused_with_the_names_there_are(database: str) -> None:
     """A slip of the pen builds nothing."""
-    with pytest.raises(RebuildError, match=r"no view 'timelin': choose one of people, channels, .*, core or all"):
+    with pytest.raises(
+        RebuildError, match=r"no view 'timelin': choose one of people, .*, core, search or all"
+    ):
         await rebuild(database, "timelin")
 
 

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from domain.decider import Recorded
 from projections import threads, timeline, unread_counts
+from projections.group import CORE
 from projections.rebuild import status
 from sermo import log
 from tests.support.equality import rebuild, view_rows
@@ -40,7 +41,7 @@ async def test_no_event_counts_twice_or_never_when_owners_are_killed(database: s
                 await store(connection, events[at + 50 : at + 100])
                 for runner in (one, other):
                     assert await runner.wait_for(min(at + 100, len(events)), 20)
-        assert {(row.parked, row.lag) for row in await status(connection)} == {(0, 0)}
+        assert {(row.parked, row.lag) for row in await status(connection, (CORE,))} == {(0, 0)}
         live = view_rows(database)
         assert await from_scratch(connection, database, events) == live
 
@@ -65,7 +66,7 @@ async def test_process_that_is_killed_while_it_makes_the_views_is_followed_by_an
                 )
                 await owner.start()
             events = events[: share * 3]
-            assert {(row.parked, row.lag) for row in await status(connection)} == {(0, 0)}
+            assert {(row.parked, row.lag) for row in await status(connection, (CORE,))} == {(0, 0)}
     finally:
         for process in processes:
             await process.stop()
