@@ -190,9 +190,7 @@ async def test_views_that_were_built_to_different_points_are_joined(database: st
 
 async def test_an_unknown_name_is_refused_with_the_names_there_are(database: str) -> None:
     """A slip of the pen builds nothing."""
-    with pytest.raises(
-        RebuildError, match=r"no view 'timelin': choose one of people, .*, core, search or all"
-    ):
+    with pytest.raises(RebuildError, match=r"no view 'timelin': choose one of people, .*, core, search or all"):
         await rebuild(database, "timelin")
 
 

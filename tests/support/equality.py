@@ -1,9 +1,11 @@
 """Live equals rebuilt: the rows of every view, to compare before and after."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
+from domain.decider import Recorded
 from projections import rebuild as rebuilding
 from projections.group import CORE
 from projections.projection import Group, schema_of
@@ -26,7 +28,11 @@ def view_rows(dsn: str, group: Group = CORE) -> dict[str, list[tuple[Any, ...]]]
     return rows
 
 
-async def rebuild(dsn: str, name: str = "all") -> None:
-    """Build views anew from the log."""
+async def rebuild(dsn: str, name: str = "all", groups: Sequence[Group] = ()) -> None:
+    """Build views anew from the log, as a program does that has these groups."""
     async with await log.connect(dsn) as reading:
-        await rebuilding.rebuild(lambda: log.connect(dsn), lambda after, limit: log.read(reading, after, limit), name)
+
+        async def read(after: int, limit: int) -> Sequence[Recorded]:
+            return await log.read(reading, after, limit)
+
+        await rebuilding.rebuild(lambda: log.connect(dsn), read, name, groups=groups)
