@@ -180,9 +180,14 @@ AGAIN = {200: ResponseSpec(ChangedMessage, description="It was there already.", 
 async def _current(
     request: ApiRequest, message_id: UUID, position: int, otherwise: ChangedMessage | None = None
 ) -> Response[ChangedMessage]:
-    """The message as it is now; `otherwise`, its first event's, where this person may not see it any more."""
+    """The message as it is now; `otherwise`, its first event's, where this person may not see it any more. Without it the
+    person has just changed the message.
+    """
     async with reading(request, position) as view:
         row = await timeline.message(view.connection, message_id, request.me)
+        if row is None and otherwise is None:
+            # It has just been changed, so it is there: the views are behind, or hold its channel.
+            row, view.is_stale = await history.written(view.connection, message_id), True
         # The views may be behind a deletion, which is later than the position; what was deleted does not come back.
         deleted_at = None if otherwise is None else await history.deleted_at(view.connection, message_id)
     if row is not None:

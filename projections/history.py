@@ -13,6 +13,7 @@ from psycopg import AsyncConnection
 from domain import catalog
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
 from projections.projection import may_see
+from projections.timeline import MessageRow
 
 
 class VersionRow(msgspec.Struct, frozen=True):
@@ -72,6 +73,45 @@ def _to_version(topic: str, state: bytes) -> VersionRow:
         return VersionRow(event.content, event.created_at, event.author_id)
     assert isinstance(event, MessageEdited), "no other event has content"
     return VersionRow(event.content, event.at, event.by)
+
+
+async def written(connection: AsyncConnection[Any], message_id: UUID) -> MessageRow | None:
+    """The message as the log has it, whoever asks, for who has just changed it; without what only views know.
+
+    The first row of the stream and its last edit, by the log's primary key.
+    """
+    of_stream = "select s.topic, s.state, s.feed_seq from stored_events s where s.originator_id = %(id)b"
+    cursor = await connection.execute(
+        f"({of_stream} and s.originator_version = 1) union all ({of_stream} and s.topic = 'message.edited.1'"
+        " order by s.originator_version desc limit 1)",
+        {"id": message_id},
+        binary=True,
+    )
+    rows = await cursor.fetchall()
+    events = [catalog.decode(row[0], row[1]) for row in rows]
+    posted, last = events[0] if events else None, events[-1] if events else None
+    if not isinstance(posted, MessagePosted):
+        return None
+    edited = last if isinstance(last, MessageEdited) else None
+    return MessageRow(
+        message_id=message_id,
+        channel_id=posted.channel_id,
+        seq=rows[0][2],
+        author_id=posted.author_id,
+        content=(edited or posted).content,
+        created_at=posted.created_at,
+        edited_at=edited.at if edited is not None else None,
+        deleted_at=None,
+        parent_id=posted.parent_id,
+        also_to_channel=posted.also_to_channel,
+        mentions=(edited or posted).mentions,
+        mentions_channel=(edited or posted).mentions_channel,
+        attachments=posted.attachments,
+        reply_count=0,
+        last_reply_at=None,
+        pinned=False,
+        reactions=(),
+    )
 
 
 async def deleted_at(connection: AsyncConnection[Any], message_id: UUID) -> datetime | None:

@@ -44,6 +44,16 @@ async def test_reads_of_a_held_channel_and_readiness_say_so_on_every_node(
         behind = await ann.say(held, "behind it", parent_id=root["message_id"])
         position = behind["position"]
 
+        edited = await ann.patch(f"/messages/{behind['message_id']}", {"content": "edited behind it"})
+        assert (edited.status_code, edited.headers.get("Sermo-Stale")) == (200, "true"), edited.text
+        message = edited.json()
+        assert (message["content"], message["seq"], message["parent_id"]) == (
+            "edited behind it",
+            behind["seq"],
+            root["message_id"],
+        )
+        position = message["position"]
+
         of_the_channel = [f"/channels/{held}/messages", f"/channels/{held}", f"/channels/{held}/members", "/channels"]
         of_messages = [f"/messages/{m['message_id']}" for m in (root, poison, behind)]
         mine = [f"/messages/{root['message_id']}/replies", "/me/channels", "/me/unread"]
@@ -59,8 +69,8 @@ async def test_reads_of_a_held_channel_and_readiness_say_so_on_every_node(
             assert await _is_stale(person, f"/messages/{new_id()}", min_position=position)
         for each in (server, second):
             ready = await each.http.get("/health/ready")
-            assert (ready.status_code, ready.json()["ready"], ready.json()["parked"]) == (200, True, 2)
-            assert "sermo_views_parked_events 2.0" in (await each.http.get("/metrics")).text
+            assert (ready.status_code, ready.json()["ready"], ready.json()["parked"]) == (200, True, 3)
+            assert "sermo_views_parked_events 3.0" in (await each.http.get("/metrics")).text
 
         _run(database, "alter table timeline_v2.messages drop constraint healthy")
         await rebuild(database, "core")
