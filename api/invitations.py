@@ -132,9 +132,9 @@ async def create_invitation(
     if not outcome.repeated:
         return written(answer, outcome.position, status=201)
     async with reading(request, outcome.position) as view:
-        row = await invitations.invitation(view.connection, answer.invitation_id)
-    if row is not None:
-        answer = msgspec.structs.replace(answer, uses=row.uses)
+        uses = await invitations.uses(view.connection, answer.invitation_id, request.me)
+    if uses is not None:
+        answer = msgspec.structs.replace(answer, uses=uses)
     return view.answer(answer, position=outcome.position, status=201)
 
 

@@ -99,12 +99,24 @@ _LIVING = "i.revoked_at is null and i.expires_at > %(now)b and (i.max_uses is nu
 
 
 async def invitation(connection: AsyncConnection[Any], invitation_id: UUID) -> InvitationRow | None:
-    """One invitation, for who has just made it. One row by primary key."""
+    """One invitation, for who has its code. One row by primary key."""
     cursor = await connection.execute(
         f"select {_COLUMNS} from invitations_v1.invitations i where i.invitation_id = %b", [invitation_id], binary=True
     )
     row = await cursor.fetchone()
     return InvitationRow(*row) if row is not None else None
+
+
+async def uses(connection: AsyncConnection[Any], invitation_id: UUID, for_user: UUID) -> int | None:
+    """How often it was used; None for who does not govern its channel. One row by primary key."""
+    cursor = await connection.execute(
+        "select i.uses from invitations_v1.invitations i where i.invitation_id = %(id)b"
+        f" and {may_govern('i.channel_id', '%(me)b')}",
+        {"id": invitation_id, "me": for_user},
+        binary=True,
+    )
+    row = await cursor.fetchone()
+    return row[0] if row is not None else None
 
 
 async def of_channel(
