@@ -146,7 +146,9 @@ async def deactivate_me(request: ApiRequest, data: JSONBody[Farewell]) -> Respon
 async def deactivate_user(request: ApiRequest, user_id: FromPath[UUID]) -> Response[Position]:
     """Shut a person out: every token of theirs is refused from now on. For server admins."""
     outcome = await request.execute(DeactivateUser(user_id=user_id, by=request.me, at=now()))
-    await request.services.auth.end_logins(user_id)
+    # A repeat, after the person was let in again, ends none of the new ones.
+    shut_out_at = outcome.events[0].recorded_at if outcome.events else None
+    await request.services.auth.end_logins(user_id, shut_out_at)
     return done(outcome.position)
 
 

@@ -6,6 +6,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -57,8 +58,8 @@ class Accounts(Auth, Protocol):
         """Raises `InvalidCredentials` for a wrong one; `Overloaded`."""
         ...
 
-    async def end_logins(self, user_id: UUID) -> None:
-        """End all logins of a person: no refresh token, ticket or events session works any more."""
+    async def end_logins(self, user_id: UUID, begun_before: datetime | None = None) -> None:
+        """End all logins of a person, or those begun before: no refresh token, ticket or events session works any more."""
         ...
 
     async def create_ticket(self, principal: Principal) -> str:

@@ -465,12 +465,13 @@ class Auth:
             if row is not None:
                 await self._revoke(connection, row[0])
 
-    async def end_logins(self, user_id: UUID) -> None:
+    async def end_logins(self, user_id: UUID, begun_before: datetime | None = None) -> None:
         """See `api.services.Accounts`."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(
-                "update refresh_families set revoked_at = clock_timestamp() where user_id = %s and revoked_at is null",
-                [user_id],
+                "update refresh_families set revoked_at = clock_timestamp() where user_id = %s and revoked_at is null"
+                " and made_at <= coalesce(%s, 'infinity'::timestamptz)",
+                [user_id, begun_before],
             )
             await connection.execute("delete from ws_tickets where user_id = %s", [user_id])
 

@@ -61,6 +61,16 @@ async def test_every_token_dies_on_every_node(server: Server, second: Server, ro
             await node.node.auth.redeem_ticket(ticket)
 
 
+async def test_a_repeated_deactivation_ends_no_login_that_came_after(server: Server, root: Person, ann: Person) -> None:
+    """Under the same key it was done before, and she was let in again since."""
+    done = await root.post(f"/users/{ann.user_id}/deactivate", key="once")
+    await root.post(f"/users/{ann.user_id}/reactivate")
+    again = (await login(server, "ann")).json()
+    repeated = await root.post(f"/users/{ann.user_id}/deactivate", key="once")
+    assert repeated.json() == done.json()
+    assert (await refresh(server, again["refresh_token"])).status_code == 200
+
+
 async def test_a_node_that_starts_knows_who_is_deactivated(database: str, root: Person, ann: Person) -> None:
     """Before its first request."""
     await root.post(f"/users/{ann.user_id}/deactivate")
