@@ -20,6 +20,7 @@ KEPT_CHARACTERS = 8 * 1_024 * 1_024
 """Of messages' contents at most, in the events that are here: 1 kB for each. Fewer events are kept where they are longer."""
 
 _position = attrgetter("position")
+_DELETION = "message.deleted.1"
 
 
 _LONG = (MessagePosted, MessageEdited)
@@ -83,7 +84,7 @@ class Recent:
             self._memberships.setdefault(event.user_id, []).append(recorded)
         elif isinstance(event, ChannelDeleted):
             self._deletions.append(recorded)
-        elif isinstance(event, MessageDeleted):
+        elif isinstance(event, MessageDeleted) or (isinstance(event, Skipped) and event.topic == _DELETION):
             self.deleted.add(recorded.stream_id)
 
     def reaches(self, after: int) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 import uuid_utils.compat
 
-from domain.decider import Recorded
+from domain.decider import Recorded, Skipped
 from domain.message import MessagePosted
 from sermo import recent
 from ws import hub
@@ -44,6 +44,14 @@ def test_one_batch_of_more_than_fits_leaves_what_fits() -> None:
     kept = recent.Recent()
     kept.extend([posted(position, 65_536) for position in range(1, 301)])
     assert 0 < len(kept) < 300 and kept.after(299)[0].position == 300
+
+
+def test_a_deletion_whose_content_was_not_read_empties_its_message_all_the_same() -> None:
+    """Nobody here follows the channel any more; who comes back to what lay before must not be shown it."""
+    kept = recent.Recent()
+    message = posted(1, 10)
+    kept.extend([message, Recorded(2, message.stream_id, 2, Skipped("message.deleted.1"), CHANNEL, 2, AT)])
+    assert kept.deleted == {message.stream_id}
 
 
 def test_kept_frames_are_bounded_in_bytes() -> None:
