@@ -37,8 +37,8 @@ def tables(schema: str) -> str:
             message_id uuid not null, user_id uuid not null, channel_id uuid not null, seq bigint not null,
             parent_id uuid, on_page bool not null, primary key (message_id, user_id)
         );
-        create index mentions_page on {schema}.mentions (user_id, channel_id, seq) where on_page;
-        create index mentions_threads on {schema}.mentions (user_id, channel_id, seq) where parent_id is not null;
+        -- Counting them, without a look at the table.
+        create index mentions_unread on {schema}.mentions (user_id, channel_id, seq) include (parent_id, on_page);
     """
 
 

@@ -100,28 +100,27 @@ def _marker_of(root: str) -> str:
     )
 
 
-# Four ranges, each by its index: by name on the page and in followed threads, @channel on the page and in followed threads.
-# What stands on the page and in a followed thread is judged by the thread's marker.
+def _is_unread(root: str, seq: str, on_page: str) -> str:
+    """Whether what stands there is unread: by the marker of a thread that is followed, else, on the page, by the channel's."""
+    return (
+        f"case when {root} is null then {seq} > k.read_seq"
+        f" else coalesce({seq} > {_marker_of(root)}, {on_page} and {seq} > k.read_seq) end"
+    )
+
+
+# By name and with @channel: two ranges, each by its index. Who is named in a message for everybody is counted once.
 _MENTIONS = f"""
     cross join lateral (
-        select least(count(*), %(cap)b)::int as mention_count from (
-            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
-                and x.on_page and x.seq > k.read_seq
-                and (x.parent_id is null or {_marker_of("x.parent_id")} is null) limit %(cap)b)
-            union
-            (select x.message_id from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
-                and x.parent_id is not null and x.seq > k.threads_low_seq
-                and x.seq > {_marker_of("x.parent_id")} limit %(cap)b)
-            union
-            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
-                and t.deleted_at is null and t.seq > k.read_seq and (t.parent_id is null or t.also_to_channel)
-                and t.author_id <> m.user_id
-                and (t.parent_id is null or {_marker_of("t.parent_id")} is null) limit %(cap)b)
-            union
-            (select t.message_id from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
-                and t.deleted_at is null and t.seq > k.threads_low_seq and t.author_id <> m.user_id
-                and t.parent_id is not null and t.seq > {_marker_of("t.parent_id")} limit %(cap)b)
-        ) as distinct_ones
+        select least(
+            (select count(*) from (select from unread_v2.mentions x where x.user_id = m.user_id and x.channel_id = m.channel_id
+                and x.seq > least(k.read_seq, k.threads_low_seq)
+                and {_is_unread("x.parent_id", "x.seq", "x.on_page")} limit %(cap)b) as by_name)
+            + (select count(*) from (select from timeline_v2.messages t where t.channel_id = m.channel_id and t.mentions_channel
+                and t.deleted_at is null and t.seq > least(k.read_seq, k.threads_low_seq) and t.author_id <> m.user_id
+                and {_is_unread("t.parent_id", "t.seq", "t.also_to_channel")}
+                and not exists (select from unread_v2.mentions x where x.message_id = t.message_id and x.user_id = m.user_id)
+                limit %(cap)b) as with_everybody),
+            %(cap)b)::int as mention_count
     ) as n
 """
 
