@@ -102,7 +102,7 @@ _FILL = f"""
             case when n % 20 = 0 then 0 when n % 50 = 1 then 2 when n % 10 = 2 then 3 else 1 end
         from generate_series(1, {MESSAGES}) as n;
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, recorded_at)
-        select {_id("deleted", "''")}, n, case n % 1000 when 500 then 'message.deleted.1' else 'message.pinned.1' end,
+        select {_id("deleted", "''")}, n, case n when 1000 then 'message.deleted.1' else 'message.pinned.1' end,
             '{_DELETED}', {MESSAGES} + n, now() from generate_series(1, 1000) as n;
     insert into search_english_v1.channels select channel_id, kind = 'public' from channels_v2.channels;
     insert into search_english_v1.days values (9000, 1, {MESSAGES});
