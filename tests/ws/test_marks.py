@@ -244,7 +244,7 @@ async def test_marks_that_wait_are_bounded_and_leave_nothing_behind(node_with: S
         done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         assert {task.result()["data"]["code"] for task in done} == {"overloaded"}
         (connection,) = node.registry
-        assert connection.commands_waiting == 20
+        await await_until(lambda: connection.commands_waiting == 20)
         await client.close()
         await asyncio.gather(*asked, return_exceptions=True)
         await await_until(lambda: connection.commands_waiting == 0)
