@@ -120,7 +120,8 @@ async def _drain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *da
         for piece in data:
             writer.write(piece)
             await writer.drain()
-        writer.write_eof()
+        with suppress(OSError):  # ended by the server meanwhile: ENOTCONN, which is no `ConnectionError`
+            writer.write_eof()
         async with asyncio.timeout(20):
             while await reader.read(65_536):
                 pass
