@@ -34,6 +34,10 @@ _STALE = {
     "schema": {"const": "true"},
 }
 _NO_STORE = {"description": "What is answered is for one person.", "schema": {"const": "no-store"}}
+_REVALIDATED = {
+    "description": "A file may be kept by who has got it, and the right to it is asked for each time.",
+    "schema": {"enum": ["private, no-cache", "no-store"]},
+}
 _RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}}
 _AUTHENTICATE = {"description": "How to show who you are.", "schema": {"const": "Bearer"}}
 _KEY = {
@@ -235,7 +239,7 @@ def _said_of_answer(text: str, status: int) -> str:
 def _headers(call: Call, status: str, *, reads: bool) -> Json:
     headers: Json = {}
     if call.path.startswith("/v1/"):
-        headers["Cache-Control"] = _NO_STORE
+        headers["Cache-Control"] = _REVALIDATED if call.path.startswith("/v1/attachments/") else _NO_STORE
     answer = call.answers.get(status)
     if reads:
         headers["Sermo-Stale"] = _STALE

@@ -56,7 +56,7 @@ async def test_the_api_is_as_its_document_says(server: Server, ann: Person, ben:
         f"--header=Authorization: Bearer {ann.access_token}",
         *options,
         cwd=ROOT,
-        env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(ROOT), "SERMO_SCHEMATHESIS_ME": str(ann.user_id)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
