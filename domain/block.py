@@ -8,9 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, State
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.errors import Forbidden, Invalid
 from domain.ids import block_id
-from domain.user import UserState, active_user
+from domain.user import active_user, existing_user
 
 
 class UserBlocked(Event, frozen=True, kw_only=True):
@@ -76,8 +76,7 @@ class SetBlock(Command, frozen=True, kw_only=True):
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         active_user(known, self.user_id)
-        if known.get(self.blocked_id, UserState) is None:
-            raise NotFound(f"There is no person {self.blocked_id}.", field="user_id")
+        existing_user(known, self.blocked_id)
         if blocks(known, self.user_id, self.blocked_id) == self.is_blocked:
             return ()
         kind = UserBlocked if self.is_blocked else UserUnblocked

@@ -2,7 +2,7 @@
 resend finds the first one, for ever (promise R2).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from domain.access import may_govern, may_pin, may_take_part, may_write, written_with
 from domain.attachment import Attached, AttachmentAttached, check_attachment_ids, take
-from domain.channel_state import Role
+from domain.channel_state import ChannelState, Role
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import Forbidden, InvalidId, LimitReached, MessageIdTaken, NotFound
 from domain.ids import membership_id, user_name_id
@@ -261,11 +261,7 @@ class PinMessage(Command, frozen=True, kw_only=True):
         return Needs(streams_of(known, self.message_id, self.by))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
-        message = existing_message(known, self.message_id)
-        with hidden_as(no_message(self.message_id)):
-            may_pin(known, message.channel_id, self.by)
-        if message.is_deleted:
-            raise NotFound("The message was deleted.", field="message_id")
+        message = open_message(known, self.message_id, self.by, may_pin)
         if message.is_pinned == self.pinned:
             return ()
         if self.pinned:
@@ -308,11 +304,13 @@ def existing_message(known: Loaded, message_id: UUID) -> MessageState:
     return message
 
 
-def open_message(known: Loaded, message_id: UUID, user_id: UUID) -> MessageState:
-    """The message, for a member of its channel: neither deleted, nor is the channel archived."""
+def open_message(
+    known: Loaded, message_id: UUID, user_id: UUID, may: Callable[[Loaded, UUID, UUID], ChannelState] = may_write
+) -> MessageState:
+    """The message, while it is not deleted, for who `may` do that in its channel."""
     message = existing_message(known, message_id)
     with hidden_as(no_message(message_id)):
-        may_write(known, message.channel_id, user_id)
+        may(known, message.channel_id, user_id)
     if message.is_deleted:
         raise NotFound("The message was deleted.", field="message_id")
     return message

@@ -82,6 +82,12 @@ class _React(Command, frozen=True, kw_only=True):
         state = known.get(self._stream_id, ReactionState)
         return state.emoji if state is not None else frozenset()
 
+    def _change(self, kind: type[ReactionEvent], channel_id: UUID) -> Sequence[NewEvent]:
+        event = kind(
+            channel_id=channel_id, message_id=self.message_id, user_id=self.user_id, emoji=self.emoji, at=self.at
+        )
+        return (NewEvent(self._stream_id, event, channel_id),)
+
 
 class AddReaction(_React, frozen=True, kw_only=True):
     on_message: frozenset[str] = frozenset()
@@ -95,14 +101,7 @@ class AddReaction(_React, frozen=True, kw_only=True):
             raise LimitReached(f"You have {PERSON_EMOJI_MAX} emoji on this message already.", field="emoji")
         if self.emoji not in self.on_message and len(self.on_message) >= MESSAGE_EMOJI_MAX:
             raise LimitReached(f"The message has {MESSAGE_EMOJI_MAX} different emoji already.", field="emoji")
-        added = ReactionAdded(
-            channel_id=message.channel_id,
-            message_id=self.message_id,
-            user_id=self.user_id,
-            emoji=self.emoji,
-            at=self.at,
-        )
-        return (NewEvent(self._stream_id, added, message.channel_id),)
+        return self._change(ReactionAdded, message.channel_id)
 
 
 class RemoveReaction(_React, frozen=True, kw_only=True):
@@ -110,11 +109,4 @@ class RemoveReaction(_React, frozen=True, kw_only=True):
         message = open_message(known, self.message_id, self.user_id)
         if self.emoji not in self._mine(known):
             return ()
-        removed = ReactionRemoved(
-            channel_id=message.channel_id,
-            message_id=self.message_id,
-            user_id=self.user_id,
-            emoji=self.emoji,
-            at=self.at,
-        )
-        return (NewEvent(self._stream_id, removed, message.channel_id),)
+        return self._change(ReactionRemoved, message.channel_id)

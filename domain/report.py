@@ -10,9 +10,8 @@ from msgspec.structs import replace
 from domain.access import may_see
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import NotFound
-from domain.ids import membership_id
 from domain.ids import report_id as id_of
-from domain.message import MessageState, existing_message, hidden_as, no_message
+from domain.message import open_message, streams_of
 from domain.text import REASON_MAX_CHARACTERS, check_text
 from domain.user import active_user
 
@@ -65,18 +64,10 @@ class FileReport(Command, frozen=True, kw_only=True):
         check_text(self.reason, "reason", at_least=1, at_most=REASON_MAX_CHARACTERS)
 
     def needs(self, known: Loaded) -> Needs:
-        message = known.get(self.message_id, MessageState)
-        if message is None:
-            return Needs((self.by, self.report_id, self.message_id))
-        mine = membership_id(message.channel_id, self.by)
-        return Needs((self.by, self.report_id, self.message_id, message.channel_id, mine))
+        return Needs((self.report_id, *streams_of(known, self.message_id, self.by)))
 
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
-        message = existing_message(known, self.message_id)
-        with hidden_as(no_message(self.message_id)):
-            may_see(known, message.channel_id, self.by)
-        if message.is_deleted:
-            raise NotFound("The message was deleted.", field="message_id")
+        message = open_message(known, self.message_id, self.by, may_see)
         filed = ReportFiled(
             message_id=self.message_id, channel_id=message.channel_id, by=self.by, reason=self.reason, at=self.at
         )

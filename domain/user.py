@@ -104,11 +104,17 @@ def active_user(known: Loaded, user_id: UUID) -> UserState:
     return user
 
 
-def reachable_user(known: Loaded, user_id: UUID, field: str) -> UserState:
-    """The person to whom something is done. Raises `NotFound`, or `Forbidden` where the person is deactivated."""
+def existing_user(known: Loaded, user_id: UUID, field: str = "user_id") -> UserState:
+    """The person to whom something is done, deactivated or not. Raises `NotFound`."""
     user = known.get(user_id, UserState)
     if user is None:
         raise NotFound(f"There is no person {user_id}.", field=field)
+    return user
+
+
+def reachable_user(known: Loaded, user_id: UUID, field: str) -> UserState:
+    """The person to whom something is done. Raises `NotFound`, or `Forbidden` where the person is deactivated."""
+    user = existing_user(known, user_id, field)
     if not user.is_active:
         raise Forbidden("This person is deactivated.")
     return user
@@ -191,10 +197,7 @@ class _OfAPerson(Command, frozen=True, kw_only=True):
         is_admin = self.by is None or active_user(known, self.by).is_admin
         if not is_admin and not (may_oneself and self.by == self.user_id):
             raise Forbidden("This is for server admins.")
-        user = known.get(self.user_id, UserState)
-        if user is None:
-            raise NotFound(f"There is no person {self.user_id}.", field="user_id")
-        return user
+        return existing_user(known, self.user_id)
 
 
 class _KeepsAnAdmin(_OfAPerson, frozen=True, kw_only=True):
