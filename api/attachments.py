@@ -174,7 +174,7 @@ async def _content(request: ApiRequest, row: AttachmentRow, headers: dict[str, s
         # Who just lost the right to it may meet this too; the next request tells.
         logger.critical("attachments.file_missing", attachment_id=str(row.attachment_id), sha256=row.sha256)
         raise Unavailable("The content of this file is missing: the server's operator has to mend it.") from None
-    is_image = _IMAGES.get(row.media_type, _is_none)(head)
+    is_image = row.media_type in _IMAGES and _IMAGES[row.media_type](head)
     headers |= _SAFE
     headers["Content-Type"] = row.media_type  # here, since Litestar gives a text a charset that it may not have
     headers["Accept-Ranges"] = "bytes"
@@ -204,10 +204,6 @@ _SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 SNIFFED_BYTES = 12
-
-
-def _is_none(_: bytes) -> bool:
-    return False
 
 
 _IMAGES = {
