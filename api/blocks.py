@@ -51,4 +51,4 @@ async def my_blocks(
     async with reading(request, min_position) as view:
         rows, further = await blocks.of_user(view.connection, request.me, after=after, limit=limit)
     found = [Block(user_id=row.blocked_id, blocked_at=to_time(row.blocked_at)) for row in rows]
-    return view.answer(Blocks(blocks=found, next_cursor=to_cursor(further) if further is not None else None))
+    return view.answer(Blocks(blocks=found, next_cursor=to_cursor(further)))

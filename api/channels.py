@@ -15,6 +15,7 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
 from api.texts import ChannelName, NewId, Topic
+from domain.access import no_channel
 from domain.channel import (
     DIRECT_MAX_OTHERS,
     ArchiveChannel,
@@ -26,7 +27,6 @@ from domain.channel import (
 )
 from domain.channel_state import ChannelKind
 from domain.decider import Command, Outcome
-from domain.errors import NotFound
 from domain.membership import MemberJoined
 from projections import channels
 
@@ -130,7 +130,7 @@ async def _current(
     elif otherwise is not None:
         channel = otherwise
     else:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     return view.answer(channel, position=position)
 
 
@@ -167,8 +167,7 @@ async def find_channels(
     async with reading(request, min_position) as view:
         rows, further = await channels.directory(view.connection, request.me, text, after=after, limit=limit)
     view.concerns(*(row.channel_id for row in rows))
-    next_cursor = to_cursor(further) if further is not None else None
-    return view.answer(Channels(channels=[to_channel(row) for row in rows], next_cursor=next_cursor))
+    return view.answer(Channels(channels=[to_channel(row) for row in rows], next_cursor=to_cursor(further)))
 
 
 @get("/channels/{channel_id:str}", tags=["channels"])
@@ -179,7 +178,7 @@ async def get_channel(
     async with reading(request, min_position) as view:
         row = await channels.channel(view.connection, channel_id, request.me)
     if row is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     view.concerns(channel_id)
     return view.answer(to_channel(row))
 

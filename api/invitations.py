@@ -12,8 +12,9 @@ from api.freshness import MinPosition, Position, done, reading, written
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time
 from api.requests import ApiRequest, Body, now
+from domain.access import no_channel
 from domain.channel_state import ChannelKind
-from domain.errors import Forbidden, NotFound, Unavailable
+from domain.errors import Forbidden, Unavailable
 from domain.ids import invitation_id as id_of
 from domain.invitation import (
     DEFAULT_S,
@@ -156,9 +157,8 @@ async def list_invitations(
     if not may_govern:
         if may_see:
             raise Forbidden("This needs the role admin in the channel.")
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
-    next_cursor = to_cursor(further) if further is not None else None
-    return view.answer(Invitations(invitations=[_to_invitation(row) for row in rows], next_cursor=next_cursor))
+        raise no_channel(channel_id)
+    return view.answer(Invitations(invitations=[_to_invitation(row) for row in rows], next_cursor=to_cursor(further)))
 
 
 @delete("/channels/{channel_id:str}/invitations/{invitation_id:str}", tags=["invitations"], status_code=200)

@@ -10,8 +10,8 @@ from api.freshness import MinPosition, Position, done, reading
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time
 from api.requests import ApiRequest, Body, now
+from domain.access import no_channel
 from domain.channel_state import Role
-from domain.errors import NotFound
 from domain.membership import JoinChannel, LeaveChannel, RemoveMember, SetMember
 from projections import memberships
 
@@ -62,11 +62,11 @@ async def list_members(
     async with reading(request, min_position) as view:
         found = await memberships.members(view.connection, channel_id, request.me, after=after, limit=limit)
     if found is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     view.concerns(channel_id)
     rows, further = found
     members = [Member(user_id=row.user_id, role=Role(row.role), joined_at=to_time(row.joined_at)) for row in rows]
-    return view.answer(Members(members=members, next_cursor=to_cursor(further) if further is not None else None))
+    return view.answer(Members(members=members, next_cursor=to_cursor(further)))
 
 
 @put("/channels/{channel_id:str}/members/{user_id:str}", tags=["members"])

@@ -15,9 +15,10 @@ from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.rendering import Time, to_time, to_time_or_none
 from api.requests import ApiRequest, Body, now
 from api.texts import Content, NewId
+from domain.access import no_channel
 from domain.attachment import ATTACHMENTS_MAX, Attached
 from domain.decider import Outcome
-from domain.errors import Invalid, NotFound
+from domain.errors import Invalid
 from domain.message import DeleteMessage, EditMessage, MessagePosted, PostMessage, no_message
 from projections import history, threads, timeline
 
@@ -255,7 +256,7 @@ async def page_messages(
             view.connection, channel_id, request.me, before=before, after=after, around=around, limit=limit
         )
     if page is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     view.concerns(channel_id)
     return view.answer(_to_page(page))
 
@@ -322,7 +323,7 @@ async def list_versions(
     channel_id, rows, further = found
     view.concerns(channel_id)
     versions = [Version(content=row.content, at=to_time(row.at), by=row.by) for row in rows]
-    return view.answer(History(versions=versions, next_cursor=to_cursor(further) if further is not None else None))
+    return view.answer(History(versions=versions, next_cursor=to_cursor(further)))
 
 
 @get("/messages/{message_id:str}/replies", tags=["messages"])

@@ -165,7 +165,7 @@ async def my_threads(
             view.connection, request.me, after=after, only_unread=unread, limit=limit
         )
     view.concerns(*(row.root.channel_id for row in found.threads))
-    next_cursor = to_cursor(found.further) if found.further is not None else None
+    next_cursor = to_cursor(found.further)
     return view.answer(
         Threads(threads=[_to_thread(row) for row in found.threads], next_cursor=next_cursor, position=found.position)
     )

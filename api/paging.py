@@ -18,7 +18,7 @@ LIMIT_DEFAULT = 50
 LIMIT_MAX = 100
 CURSOR_MAX_CHARACTERS = 1_024
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=LIMIT_MAX, description="How many at most.")]
 Cursor = Annotated[
@@ -27,8 +27,10 @@ Cursor = Annotated[
 ]
 
 
-def to_cursor(place: object) -> str:
-    """The cursor of a place in a list."""
+def to_cursor(place: msgspec.Struct | None) -> str | None:
+    """The cursor of the place where the next page begins; None where this one is the last."""
+    if place is None:
+        return None
     return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
 
 
@@ -43,7 +45,7 @@ def from_cursor(cursor: str | None, kind: type[T]) -> T | None:
         place = msgspec.json.decode(text, type=kind, strict=True)
     except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise Invalid("The cursor is none that a page gave.", field="cursor") from None
-    numbers = [part for part in msgspec.structs.astuple(place) if isinstance(part, int)]  # type: ignore[arg-type]
+    numbers = [part for part in msgspec.structs.astuple(place) if isinstance(part, int)]
     if b"\\u0000" in text or not all(0 <= number <= INTEGER_MAX for number in numbers):
         raise Invalid("The cursor is none that a page gave.", field="cursor")
     return place

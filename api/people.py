@@ -125,8 +125,7 @@ async def find_users(
             if me is None or not me.is_admin:
                 raise Forbidden("This is for server admins.")
         rows, further = await people.users(view.connection, text, after=after, limit=limit, deactivated=deactivated)
-    next_cursor = to_cursor(further) if further is not None else None
-    return view.answer(Users(users=[to_user(row) for row in rows], next_cursor=next_cursor))
+    return view.answer(Users(users=[to_user(row) for row in rows], next_cursor=to_cursor(further)))
 
 
 @post("/me/deactivate", tags=["people"], status_code=200)

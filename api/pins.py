@@ -10,7 +10,7 @@ from api.freshness import MinPosition, Position, done, reading
 from api.messages import Message, to_message
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.requests import ApiRequest, now
-from domain.errors import NotFound
+from domain.access import no_channel
 from domain.message import PinMessage
 from projections import timeline
 
@@ -49,8 +49,7 @@ async def list_pins(
     async with reading(request, min_position) as view:
         found = await timeline.pins(view.connection, channel_id, request.me, after=after, limit=limit)
     if found is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     view.concerns(channel_id)
     rows, further = found
-    next_cursor = to_cursor(further) if further is not None else None
-    return view.answer(Pins(messages=[to_message(row) for row in rows], next_cursor=next_cursor))
+    return view.answer(Pins(messages=[to_message(row) for row in rows], next_cursor=to_cursor(further)))

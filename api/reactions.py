@@ -66,4 +66,4 @@ async def list_reactions(
     channel_id, rows, further = found
     view.concerns(channel_id)
     people = [WhoReacted(user_id=row.user_id, reacted_at=to_time(row.at)) for row in rows]
-    return view.answer(Reactions(reactions=people, next_cursor=to_cursor(further) if further is not None else None))
+    return view.answer(Reactions(reactions=people, next_cursor=to_cursor(further)))

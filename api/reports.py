@@ -111,7 +111,7 @@ async def list_reports(
         )
         for row in rows
     ]
-    return view.answer(Reports(reports=listed, next_cursor=to_cursor(further) if further is not None else None))
+    return view.answer(Reports(reports=listed, next_cursor=to_cursor(further)))
 
 
 @post("/admin/reports/{report_id:str}/resolve", tags=["reports"], status_code=200)

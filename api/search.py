@@ -9,11 +9,12 @@ import msgspec
 from litestar import Response, get
 from litestar.params import QueryParameter
 
-from api.freshness import INTEGER_MAX, MinPosition, reading
+from api.freshness import MinPosition, reading
 from api.messages import Message, to_message
 from api.paging import LIMIT_DEFAULT, Cursor, Limit, from_cursor, to_cursor
 from api.requests import ApiRequest
-from domain.errors import Invalid, NotFound, Unavailable
+from domain.access import no_channel
+from domain.errors import Invalid, Unavailable
 from projections import found
 from projections.search import TRAITS
 
@@ -46,15 +47,6 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
     position: int
     """At which it was true."""
-
-
-class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the next page begins, as a cursor has it."""
-
-    position: Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)]
-    rank: float | None = None
-    newest: Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)] = 0
-    oldest: Annotated[int, msgspec.Meta(ge=0, le=INTEGER_MAX)] = 0
 
 
 @get("/search", tags=["search"])
@@ -95,7 +87,7 @@ async def search_messages(
 ) -> Response[Results]:
     """Messages that I may see whose text matches, without deleted ones. Words that say nothing (the, of) match nothing."""
     by_rank = sort == "rank"
-    place = from_cursor(cursor, Place)
+    place = from_cursor(cursor, found.After)
     if place is not None and (place.rank is not None) != by_rank:
         raise Invalid("The cursor is of a list in another order.", field="cursor")
     wanted = found.Wanted(
@@ -119,7 +111,7 @@ async def search_messages(
                 wanted,
                 request.me,
                 by_rank=by_rank,
-                after=found.After(place.position, place.rank, place.newest, place.oldest) if place else None,
+                after=place,
                 limit=limit,
             )
         outcome = "found" if page is not None and page.results else "nothing"
@@ -127,7 +119,8 @@ async def search_messages(
         service.outcomes[outcome] += 1
         service.seconds.observe(time.perf_counter() - began)
     if page is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        assert channel_id is not None, "else nothing is there that one may not see"
+        raise no_channel(channel_id)
     view.concerns(*(result.message.channel_id for result in page.results))
     view.is_stale = view.is_stale or service.runner.position + BEHIND_EVENTS < request.services.views.position
     return view.answer(_to_results(page))
@@ -153,6 +146,6 @@ def _to_results(page: found.Results) -> Results:
             )
             for result in page.results
         ],
-        next_cursor=to_cursor(page.after) if page.after is not None else None,
+        next_cursor=to_cursor(page.after),
         position=page.position,
     )

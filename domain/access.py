@@ -27,11 +27,16 @@ from domain.user import UserState, active_user
 _RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 
+def no_channel(channel_id: UUID) -> NotFound:
+    """The refusal where there is no such channel, and where somebody may not know of it: both look the same."""
+    return NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+
+
 def existing_channel(known: Loaded, channel_id: UUID) -> ChannelState:
     """The channel, whoever asks. Raises `NotFound` where there is none, or none any more."""
     channel = known.get(channel_id, ChannelState)
     if channel is None or channel.is_deleted:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     return channel
 
 
@@ -46,7 +51,7 @@ def may_see(known: Loaded, channel_id: UUID, user_id: UUID) -> ChannelState:
     active_user(known, user_id)
     channel = existing_channel(known, channel_id)
     if channel.kind is not ChannelKind.PUBLIC and role_of(known, channel_id, user_id) is None:
-        raise NotFound(f"There is no channel {channel_id}, or you may not see it.", field="channel_id")
+        raise no_channel(channel_id)
     return channel
 
 

@@ -61,7 +61,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Of `projections.search.TRAITS`."""
 
 
-class After(msgspec.Struct, frozen=True):
+class After(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the next page begins."""
 
     position: int
