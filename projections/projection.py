@@ -195,14 +195,20 @@ def may_see(channel: str, person: str) -> str:
     )
 
 
+def is_admin(person: str) -> str:
+    """In a query: whether the person is an active server admin. The primary key of people serves."""
+    return (
+        f"exists (select from people_v2.people root where root.user_id = {person} and root.is_admin"
+        " and root.deactivated_at is null)"
+    )
+
+
 def may_govern(channel: str, person: str) -> str:
     """In a query: whether the person governs the channel (docs/access.md): its admins and owners, and server admins.
     Primary keys of channels, memberships and people serve.
     """
     return (
         f"exists (select from channels_v2.channels ruled where ruled.channel_id = {channel} and ruled.deleted_at is null"
-        f" and (exists (select from people_v2.people root where root.user_id = {person} and root.is_admin"
-        " and root.deactivated_at is null)"
-        f" or exists (select from memberships_v2.memberships mine where mine.channel_id = {channel}"
+        f" and ({is_admin(person)} or exists (select from memberships_v2.memberships mine where mine.channel_id = {channel}"
         f" and mine.user_id = {person} and mine.left_position is null and mine.role in ('admin', 'owner'))))"
     )

@@ -86,7 +86,6 @@ async def rebuild(
     named = views_named(name, groups)
     async with await connect() as connection:
         await prepare_writer(connection)
-        await connection.execute("set statement_timeout = 0")
         cursor = await connection.execute("select pg_try_advisory_lock(%s)", [REBUILD_LOCK])
         row = await cursor.fetchone()
         if not row or not row[0]:
@@ -303,14 +302,14 @@ async def _finish(
 
 async def status(connection: AsyncConnection[Any], groups: Sequence[Group] = ()) -> list[ViewStatus]:
     """How far each view is."""
-    found = []
-    for group in groups or GROUPS:
-        cursor = await connection.execute(
-            "select application_name, notification_id from notification_tracking"
-            " union all select 'head', coalesce(max(notification_id), 0) from stored_events"
-            f" union all select 'parked', count(*) from {group.parked}"
-        )
-        known = dict(await cursor.fetchall())
+    groups = groups or GROUPS
+    parked = "".join(f" union all select '{group.parked}', count(*) from {group.parked}" for group in groups)
+    cursor = await connection.execute(
+        "select application_name, notification_id from notification_tracking"
+        f" union all select 'head', coalesce(max(notification_id), 0) from stored_events{parked}"
+    )
+    known, found = dict(await cursor.fetchall()), []
+    for group in groups:
         checkpoint, head = known.get(group.name, 0), known["head"]
         found += [
             ViewStatus(
@@ -319,7 +318,7 @@ async def status(connection: AsyncConnection[Any], groups: Sequence[Group] = ())
                 checkpoint,
                 head,
                 head - checkpoint,
-                known["parked"],
+                known[group.parked],
                 known.get(_checkpoint_name(group, view)),
             )
             for view in group.views

@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from domain.decider import Recorded
 from domain.report import ReportFiled, ReportResolved
 from projections import timeline
-from projections.projection import Write
+from projections.projection import Write, is_admin
 
 name = "reports"
 version = 1
@@ -92,8 +92,8 @@ async def reports(
     """
     columns = ", ".join(f"r.{column}" for column in _OWN)
     cursor = await connection.execute(
-        f"select seen.yes, {columns}, {timeline.COLUMNS} from (select exists (select from people_v2.people where user_id = %(me)b"
-        " and is_admin and deactivated_at is null) as yes) as seen left join lateral (select * from reports_v1.reports"
+        f"select seen.yes, {columns}, {timeline.COLUMNS} from (select {is_admin('%(me)b')} as yes) as seen"
+        " left join lateral (select * from reports_v1.reports"
         f" where seen.yes and {_STATES[state]} and position > %(after)b order by position limit %(limit)b) as r on true"
         " left join timeline_v2.messages t on t.message_id = r.message_id order by r.position",
         {"me": for_admin, "after": after.position if after else 0, "limit": limit + 1},

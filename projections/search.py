@@ -213,10 +213,8 @@ def _of_texts(texts: Sequence[_Text]) -> list[Any]:
 
 def _channel_deletions(schema: str, channel_ids: Sequence[UUID]) -> list[Write]:
     writes: list[Write] = []
-    if channel_ids:
-        # It may have any number of messages, which the index of lexemes finds.
-        writes.append(("set local statement_timeout = 0", []))
     for channel_id in channel_ids:
+        # It may have any number of messages, which the index of lexemes finds.
         statement = f"delete from {schema}.documents where lexemes @@ %b::text::tsquery and channel_id = %b"
         writes.append((statement, [f"'{mark_of(CHANNEL, channel_id)}'", channel_id]))
         writes.append((f"delete from {schema}.channels where channel_id = %b", [channel_id]))
