@@ -7,7 +7,7 @@ hottest code of a node: a frame takes some 1.5 microseconds, half of it msgspec'
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 from uuid import UUID
 
 import msgspec
@@ -263,7 +263,7 @@ class Badge(msgspec.Struct, frozen=True):
     as_of: int
 
 
-def is_marker(event: Event | Unknown) -> bool:
+def is_marker(event: Event | Unknown) -> TypeGuard[reading.MarkedRead | reading.MarkedUnread]:
     """Whether the event's frame carries counts, which are asked for when it is sent."""
     return isinstance(event, reading.MarkedRead | reading.MarkedUnread) and event.parent_id is None
 
@@ -369,8 +369,7 @@ def _joined(_: Recorded, event: membership.MemberJoined) -> ServerFrame:
     )
 
 
-def _read_seq(event: Event) -> int:
-    assert isinstance(event, reading.MarkedRead | reading.MarkedUnread), "it sets a marker"
+def _read_seq(event: reading.MarkedRead | reading.MarkedUnread) -> int:
     return event.seq if isinstance(event, reading.MarkedRead) else event.seq - 1
 
 

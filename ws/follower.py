@@ -15,7 +15,6 @@ import structlog
 
 from domain.decider import Execute, Recorded
 from domain.principal import Auth
-from domain.reading import MarkedRead, MarkedUnread
 from ws import recovery
 from ws.admission import Admission
 from ws.codes import CloseCode
@@ -345,15 +344,15 @@ async def encode(
 
     `make` makes the others: those of recent events are kept by the hub.
     """
-    markers = [recorded for recorded in events if is_marker(recorded.event)]
+    # The position of the last marker of each channel.
+    marked = {recorded.event.channel_id: recorded.position for recorded in events if is_marker(recorded.event)}
     badges: dict[UUID, Badge] = {}
-    if markers:
-        channel_ids = {r.event.channel_id for r in markers if isinstance(r.event, MarkedRead | MarkedUnread)}
-        badges = await services.reader.badges(user_id, list(channel_ids), markers[-1].position)
+    if marked:
+        badges = await services.reader.badges(user_id, list(marked), max(marked.values()))
     made = []
     for recorded in events:
         event = recorded.event
-        if isinstance(event, MarkedRead | MarkedUnread) and event.parent_id is None:
+        if is_marker(event):
             frame = to_frame(recorded, badge=badges.get(event.channel_id))
         elif recorded.stream_id in deleted:
             frame = to_frame(recorded, redacted=True)
