@@ -18,7 +18,7 @@ import secrets
 import time
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from api.services import Session
 from domain import catalog
-from domain.decider import Execute, Recorded, State
+from domain.decider import Execute, State
 from domain.errors import InvalidCredentials, Overloaded, Refusal, TokenExpired, Unauthenticated, Unavailable
 from domain.ids import user_name_id
 from domain.name_claim import NameState
@@ -108,12 +108,12 @@ class Auth:
         self,
         pool: AsyncConnectionPool[Any],
         execute: Execute,
+        deactivated: Deactivated,
         settings: AuthSettings | None = None,
-        deactivated: Deactivated | None = None,
     ) -> None:
         self._pool = pool
         self._execute = execute
-        self._deactivated = deactivated or Deactivated(self._read_deactivations)
+        self._deactivated = deactivated
         self._settings = settings or AuthSettings()
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(self._settings.hashing_threads, thread_name_prefix="argon2")
@@ -155,10 +155,6 @@ class Auth:
     def is_active(self, user_id: UUID) -> bool:
         """See `domain.principal.Auth`."""
         return user_id not in self._deactivated
-
-    async def _read_deactivations(self) -> Sequence[Recorded]:
-        async with self._pool.connection() as connection:
-            return await log.deactivations(connection)
 
     async def _check_active(self, user_id: UUID) -> None:
         await self._deactivated.complete()

@@ -80,7 +80,7 @@ class Node:
         )
         self.deactivated = Deactivated(self._read_deactivations, self._shut_out)
         self.auth = Auth(
-            self.pool, self.execute, AuthSettings(access_token_s=settings.access_token_ttl_s), self.deactivated
+            self.pool, self.execute, self.deactivated, AuthSettings(access_token_s=settings.access_token_ttl_s)
         )
         self.files = Files(settings.data_dir / FOLDER)
         self.uploads = Uploads(

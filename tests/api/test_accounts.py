@@ -73,7 +73,7 @@ async def test_a_registration_whose_outcome_is_not_known_keeps_its_password(serv
         await server.node.execute(command)
         raise Unavailable
 
-    auth = Auth(server.node.pool, lost)
+    auth = Auth(server.node.pool, lost, server.node.deactivated)
     await auth.start()
     with pytest.raises(Unavailable):
         await auth.register("cat", PASSWORD, "Cat")
