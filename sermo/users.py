@@ -56,11 +56,14 @@ def _on_a_node(settings: Settings, work: Callable[[Node], Awaitable[T]]) -> T:
         return run(with_node(dsn))
 
 
-async def _find(node: Node, name: str) -> UUID:
-    user_id = await node.auth.find_user(name)
-    if user_id is None:
-        raise NotFound(f"There is nobody with the user name {name}.")
-    return user_id
+def _on_person(settings: Settings, username: str, work: Callable[[Node, UUID], Awaitable[None]]) -> None:
+    async def with_person(node: Node) -> None:
+        user_id = await node.auth.find_user(username)
+        if user_id is None:
+            raise NotFound(f"There is nobody with the user name {username}.")
+        await work(node, user_id)
+
+    _on_a_node(settings, with_person)
 
 
 @users.command()
@@ -98,11 +101,10 @@ def admin(username: str, switch: str, database_url: str | None, data_dir: Path |
     """Make USERNAME a server admin, or one no more. The last active one stays."""
     is_admin = switch == "on"
 
-    async def work(node: Node) -> None:
-        user_id = await _find(node, username)
+    async def work(node: Node, user_id: UUID) -> None:
         await node.execute(SetAdmin(user_id=user_id, is_admin=is_admin, by=None, at=datetime.now(UTC)))
 
-    _on_a_node(settings_of(database_url, data_dir), work)
+    _on_person(settings_of(database_url, data_dir), username, work)
     out.print(f"{username} is {'a' if is_admin else 'no'} server admin", markup=False)
 
 
@@ -113,12 +115,11 @@ def admin(username: str, switch: str, database_url: str | None, data_dir: Path |
 def deactivate(username: str, database_url: str | None, data_dir: Path | None) -> None:
     """Shut USERNAME out: every token is refused from now on. The name stays taken, and what was said stays."""
 
-    async def work(node: Node) -> None:
-        user_id = await _find(node, username)
+    async def work(node: Node, user_id: UUID) -> None:
         await node.execute(DeactivateUser(user_id=user_id, by=None, at=datetime.now(UTC)))
         await node.auth.end_logins(user_id)
 
-    _on_a_node(settings_of(database_url, data_dir), work)
+    _on_person(settings_of(database_url, data_dir), username, work)
     out.print(f"{username} is deactivated", markup=False)
 
 
@@ -129,12 +130,11 @@ def deactivate(username: str, database_url: str | None, data_dir: Path | None) -
 def reactivate(username: str, database_url: str | None, data_dir: Path | None) -> None:
     """Let USERNAME log in again."""
 
-    async def work(node: Node) -> None:
-        user_id = await _find(node, username)
+    async def work(node: Node, user_id: UUID) -> None:
         if (await node.execute(ReactivateUser(user_id=user_id, by=None, at=datetime.now(UTC)))).events:
             await node.auth.end_logins(user_id)
 
-    _on_a_node(settings_of(database_url, data_dir), work)
+    _on_person(settings_of(database_url, data_dir), username, work)
     out.print(f"{username} is active", markup=False)
 
 
@@ -151,10 +151,10 @@ def password(username: str, password_stdin: bool, database_url: str | None, data
     settings = settings_of(database_url, data_dir)
     new = _password(password_stdin)
 
-    async def work(node: Node) -> None:
-        await node.auth.set_password(await _find(node, username), new)
+    async def work(node: Node, user_id: UUID) -> None:
+        await node.auth.set_password(user_id, new)
 
-    _on_a_node(settings, work)
+    _on_person(settings, username, work)
     out.print(f"{username} has another password", markup=False)
 
 
