@@ -7,7 +7,7 @@ What is written are the events that the domain would have made; they go into the
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from zlib import crc32
 
 from psycopg import AsyncConnection
 
+from benchmarks.catchup import build_views
 from benchmarks.filling import AT
-from benchmarks.support import ROOT, new_id
+from benchmarks.support import ROOT, Plan, create_database, new_id, run_loop
 from domain import catalog
 from domain.channel import ChannelCreated
 from domain.channel_state import ChannelKind, Role
@@ -30,10 +31,15 @@ from domain.name_claim import NameClaimed
 from domain.reaction import ReactionAdded
 from domain.reading import MarkedRead
 from domain.user import UserRegistered
+from sermo import log
 from sermo.importer import SourceMessage, read_source
+from sermo.migrate import migrate
 
 CORPUS = ROOT.parent / "shared" / "data" / "zulip-2021q4.ndjson.gz"
 CORPUS_MESSAGES = 28_635
+MESSAGES = 1_000_000
+BUILD_DEADLINE_S = 1_800.0
+"""For the views."""
 GROUPS = 5
 READERS = 10
 READ_CHANNELS = 100
@@ -216,3 +222,21 @@ async def write(connection: AsyncConnection[Any], events: Iterable[Recorded]) ->
             await copy.write_row((e.stream_id, e.version, topic, state, e.position, e.feed_id, e.seq, e.recorded_at))
             count += 1
     return count
+
+
+def make_town(
+    server: str, plan: Plan, events: Callable[[Town], Iterator[Recorded]] = Town.events
+) -> tuple[str, Town, int]:
+    """A database with a town's log of a million messages and the views of it: its conninfo, the town, how many events."""
+    dsn = create_database(server, "town")
+    migrate(dsn)
+    town = Town(CORPUS, -(-MESSAGES // CORPUS_MESSAGES) if not plan.quick else GROUPS)
+
+    async def fill() -> int:
+        async with await log.connect(dsn) as connection:
+            return await write(connection, events(town))
+
+    size: int = run_loop(fill())
+    plan.tell(f"made a log of {size:,} events, {town.posted:,} messages of them")
+    plan.tell(f"built the views in {run_loop(build_views(dsn, size, deadline_s=BUILD_DEADLINE_S)):.0f} s")
+    return dsn, town, size

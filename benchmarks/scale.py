@@ -22,8 +22,7 @@ import httpx
 from psycopg import AsyncConnection
 
 from benchmarks.append import Rooms, append_batches
-from benchmarks.catchup import build_views
-from benchmarks.corpus import CORPUS, CORPUS_MESSAGES, GROUPS, Town, write
+from benchmarks.corpus import CORPUS, Town, make_town
 from benchmarks.filling import Writer, mint
 from benchmarks.support import (
     Figure,
@@ -44,14 +43,8 @@ from sermo import log
 from sermo.migrate import migrate
 
 NAME = "scale"
-MESSAGES = 1_000_000
 MANY, FEW = 10_000, 10
 BATCHES = 150
-
-
-async def _fill(dsn: str, town: Town) -> int:
-    async with await log.connect(dsn) as connection:
-        return await write(connection, town.events())
 
 
 async def _times(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[float]:
@@ -177,12 +170,7 @@ def run(plan: Plan) -> list[Figure]:
         plan.tell(f"skipped: there is no {CORPUS}")
         return []
     with postgres() as server:
-        dsn = create_database(server, "town")
-        migrate(dsn)
-        town = Town(CORPUS, -(-MESSAGES // CORPUS_MESSAGES) if not plan.quick else GROUPS)
-        size = run_loop(_fill(dsn, town))
-        plan.tell(f"made a log of {size:,} events, {town.posted:,} messages of them")
-        plan.tell(f"built the views in {run_loop(build_views(dsn, size)):.0f} s")
+        dsn, town, _ = make_town(server, plan)
         checkpoint(dsn)
         appends: list[Figure] = run_loop(_append(dsn, server, plan))
         checkpoint(dsn)

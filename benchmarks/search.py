@@ -18,8 +18,8 @@ import msgspec
 from psycopg import AsyncConnection
 
 from benchmarks.catchup import build_views
-from benchmarks.corpus import CORPUS, CORPUS_MESSAGES, GROUPS, Town, write
-from benchmarks.support import Figure, Plan, checkpoint, create_database, postgres, quantile, run_loop
+from benchmarks.corpus import BUILD_DEADLINE_S, CORPUS, GROUPS, Town, make_town
+from benchmarks.support import Figure, Plan, checkpoint, postgres, quantile, run_loop
 from domain.channel import ChannelCreated
 from domain.channel_state import ChannelKind
 from domain.decider import Recorded
@@ -27,14 +27,11 @@ from projections import found
 from projections.found import Wanted
 from projections.search import MARK, Search, search_group
 from sermo import log
-from sermo.migrate import migrate
 
 NAME = "search"
-MESSAGES = 1_000_000
 SEARCHES = 200
 DECILES = 10
 SAMPLED_PERCENT = 20
-BUILD_DEADLINE_S = 1_800.0
 
 
 def _events(town: Town) -> Iterator[Recorded]:
@@ -121,23 +118,13 @@ async def _measure(dsn: str, town: Town, plan: Plan) -> list[Figure]:
     return figures
 
 
-async def _fill(dsn: str, town: Town) -> int:
-    async with await log.connect(dsn) as connection:
-        return await write(connection, _events(town))
-
-
 def run(plan: Plan) -> list[Figure]:
     """See the top of this file."""
     if not CORPUS.exists():
         plan.tell(f"skipped: there is no {CORPUS}")
         return []
     with postgres() as server:
-        dsn = create_database(server, "town")
-        migrate(dsn)
-        town = Town(CORPUS, -(-MESSAGES // CORPUS_MESSAGES) if not plan.quick else GROUPS)
-        size = run_loop(_fill(dsn, town))
-        plan.tell(f"made a log of {size:,} events, {town.posted:,} messages of them")
-        plan.tell(f"built the views in {run_loop(build_views(dsn, size, deadline_s=BUILD_DEADLINE_S)):.0f} s")
+        dsn, town, size = make_town(server, plan, _events)
         seconds = run_loop(build_views(dsn, size, search_group(), deadline_s=BUILD_DEADLINE_S))
         plan.tell(f"built the search in {seconds:.0f} s")
         checkpoint(dsn)
