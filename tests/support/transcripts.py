@@ -1,4 +1,4 @@
-"""Transcripts of the socket (tests/transcripts/README.md): reading them, their names, and running them on any driver."""
+"""Transcripts of the socket (clients/conformance/README.md): reading them, their names, and running them on any driver."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tests.support.asyncapi import check_frame
 from ws.frames import ANSWERS
 
-FOLDER = Path(__file__).parents[1] / "transcripts"
+FOLDER = Path(__file__).parents[2] / "clients" / "conformance"
 PASSED_OVER = {"heartbeat", "waiting", "typing", "user_status"}
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ def load(path: Path) -> Transcript:
 
 def transcripts(where: str | None = None) -> list[Transcript]:
     """All that run there."""
-    found = [load(path) for path in sorted(FOLDER.glob("*.jsonl"))]
+    found = [load(path) for path in sorted((FOLDER / "transcripts").glob("*.jsonl"))]
     return [one for one in found if where is None or where in one.runs]
 
 
@@ -47,6 +47,12 @@ _KINDS: dict[str, Any] = {
     "<text>": lambda v: isinstance(v, str) and v,
     "<any>": lambda _: True,
 }
+
+
+def known_name(value: Any) -> str | None:
+    """The name, where the value is a text that is nothing but one."""
+    found = _NAME.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else None
 
 
 class Names:

@@ -1,4 +1,4 @@
-"""The transcripts of tests/transcripts/, against the session without I/O and against a real server over real sockets."""
+"""The transcripts of clients/conformance/, against the session without I/O and against a real server over real sockets."""
 
 import asyncio
 import json
@@ -19,6 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.buckets import Bucket
 from tests.fixtures.postgres import fresh_database
+from tests.support.asyncapi import check_frame
+from tests.support.made_up import FORMS, MadeUp
 from tests.support.people import PASSWORD, Person, register
 from tests.support.servers import server
 from tests.support.transcripts import Closed, Json, Names, Run, Transcript, transcripts
@@ -26,6 +28,7 @@ from tests.support.wait import await_until
 from tests.support.wsclient import new_id
 from ws import frames, session
 from ws.codes import CloseCode
+from ws.event_frames import EVENT_FRAMES
 from ws.frames import CLIENT_FRAMES, CONTROL_FRAMES, SUBPROTOCOL, ResyncReason
 from ws.limits import Limits
 
@@ -308,7 +311,7 @@ def _said(transcript: Transcript) -> Iterator[tuple[str, str]]:
 
 def test_the_transcripts_speak_of_every_command_answer_and_close_that_a_client_can_bring_about() -> None:
     """What is added to the protocol gets a transcript."""
-    said = {pair for transcript in transcripts() for pair in _said(transcript)}
+    said = {pair for transcript in transcripts() if transcript.runs != ("client",) for pair in _said(transcript)}
     assert {name for side, name in said if side == "client"} >= CLIENT_FRAMES.keys() - {"typing"}
     assert {name for side, name in said if side == "server"} >= CONTROL_FRAMES.keys() - NEEDS_MORE
     closes = {CloseCode.GOING_AWAY, CloseCode.TOO_MANY, CloseCode.OVERLOADED, CloseCode.TOO_SLOW}
@@ -321,7 +324,29 @@ def test_every_transcript_says_what_it_is_about_and_where_it_runs() -> None:
     assert len(titles) == len(set(titles)) > 0
     for transcript in transcripts():
         assert transcript.title.endswith(".")
-        assert transcript.runs and {"session", "server"}.issuperset(transcript.runs)
+        assert transcript.runs and {"session", "server", "client"}.issuperset(transcript.runs)
+
+
+def test_there_is_a_whole_frame_of_every_type_and_each_is_as_documented() -> None:
+    """Completed with made-up values, `frames.json` holds what a server sends."""
+    made_up = MadeUp(Names({}))
+    assert FORMS.keys() == (CONTROL_FRAMES.keys() | EVENT_FRAMES.keys()) - {"batch"}
+    for kind in FORMS:
+        check_frame(made_up.complete({"type": kind}, "a"))
+
+
+@by_name("client")
+def test_what_is_sent_to_a_client_is_as_documented(transcript: Transcript) -> None:
+    """Completed, the frames that a transcript expects are frames of the server, but for those of another version."""
+    names = Names({f"{one}.id": str(new_id()) for one in transcript.given.get("people", ())})
+    names.values |= {name: str(new_id()) for kind in ("channels", "ids") for name in transcript.given.get(kind, ())}
+    made_up = MadeUp(names, transcript.given.get("channels", ()))
+    for step in transcript.steps:
+        made_up.answer(step.get("answer", {}))
+        frames = [step["expect"]] if "expect" in step else step.get("expect_all", [])
+        for frame in made_up.complete_all(frames, step.get("on", "a")):
+            if transcript.name != "unknown_event":
+                check_frame(frame)
 
 
 @pytest.mark.parametrize(
