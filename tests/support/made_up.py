@@ -33,6 +33,9 @@ class MadeUp:
         self._integer = 1_000
         self._seqs: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """Connection -> feed -> the last seq."""
+        self._mine: dict[str, str] = {}
+        """Connection -> the person's id."""
+        self._on = ""
 
     def position(self) -> int:
         """One more than every position so far."""
@@ -42,7 +45,10 @@ class MadeUp:
     def complete(self, frame: Json, on: str) -> Json:
         """The whole frame, as it goes over this connection."""
         form = FORMS.get(frame["type"], _STRANGE_EVENT if "feed" in frame else {})
+        self._on = on
         found: Json = self._laid(form, frame)
+        if frame["type"] == "connected":
+            self._mine[on] = found["data"]["user_id"]
         if "feed" in found:
             found["feed"] = feed = f"channel:{found['channel_id']}" if found["feed"] == "channel" else found["feed"]
             if found["seq"] in ("<seq>", None):
@@ -92,6 +98,8 @@ class MadeUp:
                 return self._channel
             case "<uuid>":
                 return new_id()
+            case "<me>":
+                return self._mine.get(self._on) or new_id()
             case "<time>":
                 return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
             case "<integer>":
