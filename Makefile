@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml tools/setup.sh
+$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml tools/setup.sh
 	sh tools/setup.sh
 	@touch $(STAMP)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with every locked dependency and Sermo itself (editable). Called by `make setup`; runs again at any time.
+# Makes .venv with every locked dependency, Sermo itself and its Python client (both editable). Called by `make setup`; runs again at any time.
 #
 # Takes uv where it is there, else python3 -m venv and pip. What is installed is named in requirements.lock with hashes,
 # the build backend too, so nothing unpinned is fetched. A run that was cut off is noticed by its mark and done anew.
@@ -67,6 +67,6 @@ else
     install() { .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@"; }
 fi
 install --require-hashes -r requirements.lock
-install --no-deps --no-build-isolation --editable .
+install --no-deps --no-build-isolation --editable . --editable clients/python
 rm -f "$MARK"
 say "done"

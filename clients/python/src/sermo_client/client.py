@@ -1,0 +1,296 @@
+"""`SermoClient`: one person's connection to Sermo, with everything that keeps it whole.
+
+async with SermoClient("http://127.0.0.1:8000", username="ann", password="...") as client:
+    await client.send(channel_id, "hello")
+    async for event in client.events(NewMessage):
+        ...
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, TypeVar, overload
+from uuid import UUID
+
+from sermo_client import control, sending
+from sermo_client.backoff import Backoff
+from sermo_client.calls import SermoRest
+from sermo_client.commands import Commands
+from sermo_client.connection import Connection, Reason, State
+from sermo_client.cursors import Cursor, CursorStore, MemoryCursors
+from sermo_client.errors import Closed, ProtocolViolation, SermoError
+from sermo_client.link import Link
+from sermo_client.outbox import MemoryOutbox, OutboxStore
+from sermo_client.saving import Saver
+from sermo_client.stream import Item, Stream
+from sermo_client.tokens import CallbackToken, FixedToken, Pair, RefreshedToken, Tokens, claims
+
+T = TypeVar("T", bound=Item)
+
+
+class SermoClient(Commands):
+    """One person's connection.
+
+    Where the tokens come from, one of: `token` (a text, or an async function that is asked whenever one is needed),
+    `refresh_token` (refreshed by itself; `on_tokens` is told of each new pair), `username` and `password`, `tokens` (your own
+    kind), or a `ticket`.
+
+    `cursors`: where it goes on after a restart. `outbox`: where unsent messages wait. `account`: their name there, the user's
+    id if not given. `start`: without a cursor, `live` begins now and `snapshot` loads one first (`Resynced`). `buffer`: events
+    that wait for a slow application before reading pauses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | Callable[[], Awaitable[str]] | None = None,
+        refresh_token: str | None = None,
+        on_tokens: Callable[[Pair], Awaitable[None]] | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        tokens: Tokens | None = None,
+        ticket: str | None = None,
+        token_in_header: bool = False,
+        cursors: CursorStore | None = None,
+        outbox: OutboxStore | None = None,
+        account: str | None = None,
+        start: str = "live",
+        channel_id: UUID | str | None = None,
+        max_backlog: int | None = None,
+        name: str | None = "sermo-client-python/0.1",
+        backoff: Backoff | None = None,
+        connect_timeout_s: float = 5.0,
+        buffer: int = 10_000,
+        trust_env: bool = True,
+    ) -> None:
+        self.rest = SermoRest(url, trust_env=trust_env)
+        if isinstance(token, str) and refresh_token is None:
+            tokens = FixedToken(token)
+        elif refresh_token is not None:
+            tokens = RefreshedToken(
+                self._refresh, refresh_token, token if isinstance(token, str) else None, on_pair=on_tokens
+            )
+        elif callable(token):
+            tokens = CallbackToken(token)
+        elif username is not None and password is not None:
+            self._password = (username, password)
+            tokens = CallbackToken(self._login)
+        self.tokens = self.rest.tokens = tokens
+        self._account = account
+        self._channel_id = UUID(str(channel_id)) if channel_id is not None else None
+        self._outbox_store = outbox or MemoryOutbox()
+        self._saver = Saver(cursors or MemoryCursors())
+        self._stream = Stream(self._saver.handled, buffer)
+        self._machine = Connection(channel_id=self._channel_id, max_backlog=max_backlog, client=name, backoff=backoff)
+        link = Link(
+            url,
+            self._machine,
+            self._stream,
+            tokens=tokens,
+            ticket=ticket,
+            token_in_header=token_in_header,
+            load_snapshot=self.rest.snapshot,
+            begins_with_snapshot=start == "snapshot",
+            on_state=self._on_link_state,
+            connect_timeout_s=connect_timeout_s,
+            trust_env=trust_env,
+        )
+        super().__init__(link)
+        self._sender: sending.Sender | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._observers: list[Callable[[State, Reason | None], None]] = []
+        self._failure: BaseException | None = None
+        self._ended = asyncio.Event()
+
+    # The connection
+
+    @property
+    def state(self) -> State:
+        """Where the connection is."""
+        return self._machine.state
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is reconnecting or closed."""
+        return self._machine.reason
+
+    @property
+    def session(self) -> control.ConnectedData | None:
+        """What the server said when the connection was opened; None without one."""
+        return self._machine.session
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """What has been handled."""
+        return self._saver.cursor
+
+    @property
+    def missed(self) -> int:
+        """How many events the last resume has brought."""
+        return self._machine.missed
+
+    def on_state(self, observer: Callable[[State, Reason | None], None]) -> None:
+        """Call this function, which must not block, whenever the state changes."""
+        self._observers.append(observer)
+
+    async def connect(self, timeout_s: float | None = None) -> None:
+        """Connect and wait until the connection is live. Called by several at once, it connects once. Raises `Closed`, and
+        `TimeoutError` while it goes on trying.
+        """
+        await self.start()
+        async with asyncio.timeout(timeout_s):
+            await self._link.wait_live()
+
+    async def start(self) -> None:
+        """Begin to connect, and do not wait: what is sent meanwhile goes to the outbox."""
+        if self._connecting is None or (self._connecting.done() and not self._tasks):
+            self._connecting = asyncio.create_task(self._start())
+        await asyncio.shield(self._connecting)
+
+    async def close(self) -> None:
+        """End it in good order: what was handled is saved, what is unsent stays in the outbox."""
+        if self.state is not State.CLOSED or self._tasks:
+            await self._link.close()
+        await self._stop()
+        await self.rest.close()
+
+    async def run(self) -> None:
+        """Wait until the client is closed. Raises why, unless the application closed it."""
+        await self.start()
+        await self._ended.wait()
+        if (error := self._error()) is not None:
+            raise error
+
+    async def __aenter__(self) -> "SermoClient":
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def hurry(self) -> None:
+        """Come back now, not after the delay: the network is back, say."""
+        self._link.hurry()
+
+    # What comes
+
+    @overload
+    def events(self) -> AsyncIterator[Item]: ...
+    @overload
+    def events(self, *kinds: type[T]) -> AsyncIterator[T]: ...
+    def events(self, *kinds: type[Any]) -> AsyncIterator[Any]:
+        """What comes, in order: events, signals, `Resynced` and `SendFailed`; of these types alone, where some are named. An
+        item is handled when the next one is asked for. Ends with `close`; raises why it has ended otherwise.
+        """
+        return self._stream.events(kinds or (object,))
+
+    def on(self, *kinds: type[Any]) -> Callable[[Callable[[Any], Awaitable[None]]], Callable[[Any], Awaitable[None]]]:
+        """Decorates a handler for items of these types. Handlers run one after the other, so a slow one delays the rest; what
+        one raises closes the client, and the event comes again after a restart.
+        """
+
+        def register(handler: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+            self._stream.on(kinds or (object,), handler)
+            return handler
+
+        return register
+
+    async def wait_for(
+        self, kind: type[T], predicate: Callable[[T], bool] | None = None, timeout_s: float | None = None
+    ) -> T:
+        """The first item of this type for which the predicate holds, of what waits to be handled and what comes. Raises
+        `TimeoutError` and `Closed`.
+        """
+
+        def matches(item: Item) -> bool:
+            return isinstance(item, kind) and (predicate is None or predicate(item))
+
+        found = await self._stream.wait_for(matches, timeout_s)
+        assert isinstance(found, kind)
+        return found
+
+    # Inside
+
+    async def _start(self) -> None:
+        if self._tasks:
+            return
+        self._ended.clear()
+        account = await self._find_account()
+        self._machine.cursor = await self._saver.load(account)
+        self._sender = sending.Sender(self._link, self._outbox_store, account, self._stream.put)
+        await self._sender.load()
+        loops = [self._run_link(), self._run_stream(), self._saver.run(), self._keep_token()]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def _find_account(self) -> str:
+        account = self._account
+        if account is None and self.tokens is not None:
+            account = claims(await self.tokens.current()).sub or str((await self.rest.me()).user_id)
+        account = account or "nobody"
+        return account if self._channel_id is None else f"{account}/{self._channel_id}"
+
+    async def _run_link(self) -> None:
+        await self._link.run()
+        self._stream.end(self._error())
+        self._ended.set()
+
+    async def _run_stream(self) -> None:
+        try:
+            await self._stream.dispatch()
+        except Exception as error:  # the application's: it ends the client, and is raised to who waits
+            self._failure = error
+            self._machine.failed(repr(error))
+            await self._link.close()
+
+    async def _keep_token(self) -> None:
+        """Renew the token before it runs out, on the living connection."""
+        while self.tokens is not None and (delay_s := self.tokens.renew_in_s()) is not None:
+            await asyncio.sleep(max(delay_s, 1.0))
+            try:
+                renewed = await self.tokens.instead_of(await self.tokens.current())
+                if renewed is not None:
+                    await self._link.renew(renewed)
+            except SermoError:
+                await asyncio.sleep(5.0)  # the connection's own end will tell
+
+    async def _stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        self._stream.end(self._error())
+        self._stream.stop()
+        if self._sender is not None:
+            await self._sender.close(self.reason)
+        mine = asyncio.current_task()
+        for task in tasks:
+            if task is not mine:
+                task.cancel()
+        await asyncio.gather(*(task for task in tasks if task is not mine), return_exceptions=True)
+        await self._saver.flush()
+        self._ended.set()
+
+    def _error(self) -> BaseException | None:
+        """Why it has ended, where that is no one's wish."""
+        reason = self.reason
+        if self._failure is not None:
+            return self._failure
+        if reason is None or reason.what == "closed":
+            return None
+        return ProtocolViolation(reason.detail) if reason.what == "violation" else Closed(reason)
+
+    def _on_link_state(self) -> None:
+        for observer in self._observers:
+            observer(self.state, self.reason)
+
+    async def _refresh(self, refresh_token: str) -> Pair:
+        found = await self.rest.refresh(refresh_token)
+        return Pair(access_token=found.access_token, refresh_token=found.refresh_token, expires_in=found.expires_in)
+
+    async def _login(self) -> str:
+        return (await self.rest.login(*self._password)).access_token
