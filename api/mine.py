@@ -15,6 +15,7 @@ from api.requests import ApiRequest
 from domain.channel_state import Role
 from domain.reading import Level
 from projections import followed_threads, unread_counts
+from projections.counting import LIST_CAP, mentions_capped
 
 
 class MyChannel(Channel, frozen=True, kw_only=True):
@@ -27,6 +28,8 @@ class MyChannel(Channel, frozen=True, kw_only=True):
     """At most the cap; `unread_capped` says that there are more."""
     unread_capped: bool
     mention_count: int
+    """At most the cap, threads that I follow included; `mention_capped` says that there may be more."""
+    mention_capped: bool
     read_seq: int
     head_seq: int
     """The last seq of the channel's feed."""
@@ -72,6 +75,7 @@ class UnreadChannel(msgspec.Struct, frozen=True, kw_only=True):
     unread_count: int
     unread_capped: bool
     mention_count: int
+    mention_capped: bool
 
 
 class UnreadThreads(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +93,11 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     """What is unread in all my channels; each channel counts at most its cap."""
 
     unread_count: int
+    unread_capped: bool
+    """One of the channels has more."""
     mention_count: int
+    mention_capped: bool
+    """One of the channels may have more."""
     channels: list[UnreadChannel]
     threads: UnreadThreads
     position: int
@@ -116,6 +124,7 @@ def _to_my_channel(row: unread_counts.MyChannelRow) -> MyChannel:
         unread_count=row.unread_count,
         unread_capped=row.unread_capped,
         mention_count=row.mention_count,
+        mention_capped=mentions_capped(row.mention_count, LIST_CAP),
         read_seq=row.read_seq,
         head_seq=row.head_seq,
         last_message=to_message(row.last_message) if row.last_message is not None else None,
@@ -135,13 +144,16 @@ async def my_unread(request: ApiRequest, min_position: MinPosition = 0) -> Respo
             unread_count=row.unread_count,
             unread_capped=row.unread_capped,
             mention_count=row.mention_count,
+            mention_capped=mentions_capped(row.mention_count, LIST_CAP),
         )
-        for row in counts.channels
+        for row in sorted(counts.channels, key=lambda row: row.channel_id)
     ]
     return view.answer(
         Unread(
             unread_count=sum(row.unread_count for row in rows),
+            unread_capped=any(row.unread_capped for row in rows),
             mention_count=sum(row.mention_count for row in rows),
+            mention_capped=any(row.mention_capped for row in rows),
             channels=rows,
             threads=UnreadThreads(**msgspec.structs.asdict(counts.threads)),
             position=counts.position,

@@ -8,6 +8,11 @@ SCANNED_PER_COUNTED = 20
 MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
 
 
+def mentions_capped(mention_count: int, cap: int) -> bool:
+    """Whether there may be more mentions than the count says: the queries stop at the cap, and do not look beyond."""
+    return mention_count >= cap
+
+
 def count_of_others(where: str) -> str:
     """In a query: how many of these messages `t` by seq are not `me`'s, up to `cap`, and whether there may be more.
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from domain.decider import Recorded
 from projections import channels, memberships, reactions, unread_counts
+from projections.counting import CHANNEL_CAP, mentions_capped
 from sermo import log
 from sermo.log import FeedRange
 from sermo.pool import ReadPool
@@ -52,7 +53,13 @@ class SocketReader:
         # Of a channel that the person has left since, nothing is unread.
         found = {channel_id: Badge(0, False, 0, counts.position) for channel_id in channel_ids}
         for row in counts.channels:
-            found[row.channel_id] = Badge(row.unread_count, row.unread_capped, row.mention_count, counts.position)
+            found[row.channel_id] = Badge(
+                row.unread_count,
+                row.unread_capped,
+                row.mention_count,
+                counts.position,
+                mentions_capped(row.mention_count, CHANNEL_CAP),
+            )
         return found
 
     async def role(self, channel_id: UUID, user_id: UUID, position: int) -> str | None:

@@ -173,6 +173,8 @@ class UnreadCountUpdated(ServerFrame, frozen=True, kw_only=True):
     unread_capped: bool
     """There are more than `unread_count`."""
     mention_count: int
+    mention_capped: bool = False
+    """There may be more than `mention_count`."""
     as_of: Position
     """The position at which the counts are true."""
 
@@ -261,6 +263,7 @@ class Badge(msgspec.Struct, frozen=True):
     unread_capped: bool
     mention_count: int
     as_of: int
+    mention_capped: bool = False
 
 
 def is_marker(event: Event | Unknown) -> TypeGuard[reading.MarkedRead | reading.MarkedUnread]:
@@ -385,6 +388,7 @@ def _counted(event: Event, badge: Badge) -> ServerFrame:
         unread_count=badge.unread_count,
         unread_capped=badge.unread_capped,
         mention_count=badge.mention_count,
+        mention_capped=badge.mention_capped,
         as_of=badge.as_of,
     )
 

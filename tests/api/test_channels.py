@@ -218,6 +218,7 @@ async def test_my_channels_tell_what_is_unread_and_where_to_go_on(ann: Person, b
     assert (mine["head_seq"], mine["last_message"]) == (last["seq"], last)
     unread = (await ben.get("/me/unread", min_position=position)).json()
     assert (unread["unread_count"], unread["mention_count"]) == (2, 1)
+    assert (unread["unread_capped"], unread["mention_capped"]) == (False, False)
     assert [c["channel_id"] for c in unread["channels"]] == [channel_id]
     marked = await ben.put(f"/channels/{channel_id}/read", {"seq": last["seq"]})
     answer = (await ben.get("/me/channels", min_position=marked.json()["position"])).json()

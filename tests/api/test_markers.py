@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import psycopg
+
+from projections.counting import LIST_CAP
 from tests.api.test_code_table import refused
 from tests.fixtures.server import Person, new_id
 
@@ -42,6 +45,37 @@ async def test_a_mark_as_unread_beyond_what_is_there_is_invalid(ann: Person) -> 
         for seq in (root["seq"] + 1, 0, -1, "1"):
             refused(await ann.post(path, {"seq": seq}), 422, "invalid", "seq")
         refused(await ann.post(path), 400, "bad_request")
+
+
+async def test_what_is_unread_comes_in_one_order(database: str, ann: Person, ben: Person) -> None:
+    """The same at each call, on each node and after a rebuild, whatever the rows' places on disk: the ids' order."""
+    made = [await ann.make_channel(str(number)) for number in range(5)]
+    for channel_id in reversed(made):
+        position = (await ben.post(f"/channels/{channel_id}/join")).json()["position"]
+    await ben.get("/me/unread", min_position=position)
+    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
+        # From now on PostgreSQL knows how small the tables are, and reads them without an index.
+        await connection.execute("analyze")
+    unread = (await ben.get("/me/unread", min_position=position)).json()
+    assert [channel["channel_id"] for channel in unread["channels"]] == made
+
+
+async def test_mentions_beyond_the_cap_are_told_where_the_page_has_none(ann: Person, ben: Person) -> None:
+    """Mentions in a thread are no part of the page's count, so its cap does not speak for them."""
+    channel_id = await ann.make_channel()
+    await ann.add(channel_id, ben)
+    root = await ann.say(channel_id, "root")
+    await ben.say(channel_id, "I follow", parent_id=root["message_id"])
+    replies = [await ann.say(channel_id, "@ben", parent_id=root["message_id"]) for _ in range(LIST_CAP)]
+    position = replies[-1]["position"]
+    seen = ("unread_count", "unread_capped", "mention_count", "mention_capped")
+    found = await mine(ben, channel_id, position)
+    unread = (await ben.get("/me/unread", min_position=position)).json()
+    for counts in (found, *unread["channels"], unread):
+        assert [counts[name] for name in seen] == [1, False, LIST_CAP, True]
+    position = (await ann.delete(f"/messages/{replies[-1]['message_id']}")).json()["position"]
+    found = await mine(ben, channel_id, position)
+    assert [found[name] for name in seen] == [1, False, LIST_CAP - 1, False]
 
 
 async def test_levels_are_the_persons_own_and_stay(ann: Person, ben: Person) -> None:

@@ -141,6 +141,8 @@ def test_a_marker_carries_the_counts_that_it_is_given() -> None:
         "mention_count": 1,
         "as_of": 70,
     }
+    capped = frame_of(event, UUID(int=8), badge=Badge(2, False, 1_000, 70, mention_capped=True))
+    assert capped["data"]["mention_capped"] is True
 
 
 @pytest.mark.parametrize(
