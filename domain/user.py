@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import Conflict, Forbidden, LastAdmin, NameTaken, NotFound, Unauthenticated
-from domain.ids import WORKSPACE_FEED, user_name_id
+from domain.ids import WORKSPACE_FEED, fold_name, user_name_id
+from domain.mentions import EVERYBODY
 from domain.name_claim import NameClaimed, NameState
 from domain.text import (
     DISPLAY_NAME_MAX_CHARACTERS,
@@ -139,7 +140,8 @@ class RegisterUser(Command, frozen=True, kw_only=True):
     def decide(self, known: Loaded) -> Sequence[NewEvent]:
         claim_id = user_name_id(self.username)
         claim = known.get(claim_id, NameState)
-        if claim is not None and claim.holder_id is not None:
+        if fold_name(self.username) == EVERYBODY or (claim is not None and claim.holder_id is not None):
+            # Here, not in `check`: an import then gives such a person another name.
             raise NameTaken(f"The user name {self.username} is taken.", field="username")
         registered = UserRegistered(
             user_id=self.user_id,

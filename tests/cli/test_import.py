@@ -94,6 +94,13 @@ def test_people_channels_threads_and_times_are_as_in_the_file(database: str, tmp
     assert rows(database, "select username from people_v2.people order by 1") == [("Ann-Lee",), ("ben",)]
 
 
+def test_an_author_called_like_the_mention_of_everybody_gets_another_name(database: str, tmp_path: Path) -> None:
+    """Nobody is called `channel`; the import goes on and says what it did."""
+    told = sermo(database, "import", str(write(tmp_path / "town.ndjson", [LINES[0] | {"author": "Channel"}])))
+    assert told.returncode == 0, told.stderr
+    assert rows(database, "select username, display_name from people_v2.people") == [("Channel-2", "Channel")]
+
+
 def test_a_second_import_adds_nothing(database: str, tmp_path: Path) -> None:
     """Ids come from the source's, so what is there is there."""
     file = str(write(tmp_path / "chat.ndjson", LINES))

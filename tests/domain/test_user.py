@@ -47,6 +47,12 @@ def test_a_name_that_compares_equal_is_taken() -> None:
         assert world.refusal(changed(register(OWNER), user_id=v7(9), username=name)) == "name_taken"
 
 
+def test_nobody_is_called_like_the_mention_of_everybody() -> None:
+    """`@channel` would never reach such a person."""
+    for name in ("channel", "Channel", "\uff43\uff48annel"):
+        assert World().refusal(changed(register(OWNER), username=name)) == "name_taken"
+
+
 def test_a_user_id_of_another_person_is_refused() -> None:
     """Ids are never shared."""
     world = town()
