@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody
 
 from api.freshness import INTEGER_MAX, Position, done
 from api.requests import ApiRequest, Body, now
+from domain.errors import NotFound
 from domain.reading import FollowThread, Level, MarkRead, MarkUnread, SetLevel
 
 
@@ -32,6 +33,14 @@ async def _thread_bounds(request: ApiRequest, root_id: UUID) -> tuple[int, int]:
     return (0, 0) if channel_id is None else await request.services.mark_bounds(channel_id, request.me)
 
 
+async def _to_thread(request: ApiRequest, command: MarkRead | MarkUnread | FollowThread) -> Response[Position]:
+    """Carry out a command on a thread. Its root is the path's `message_id` here, and so a refusal calls it."""
+    try:
+        return done((await request.execute(command)).position)
+    except NotFound as refusal:
+        raise NotFound(str(refusal), field="message_id") from None
+
+
 async def _mark_channel(
     request: ApiRequest, kind: type[MarkRead] | type[MarkUnread], channel_id: UUID, seq: int
 ) -> Response[Position]:
@@ -47,7 +56,7 @@ async def _mark_thread(
 ) -> Response[Position]:
     head_seq, joined_seq = await _thread_bounds(request, root_id)
     command = kind(user_id=request.me, parent_id=root_id, seq=seq, head_seq=head_seq, joined_seq=joined_seq, at=now())
-    return done((await request.execute(command)).position)
+    return await _to_thread(request, command)
 
 
 @put("/channels/{channel_id:str}/read", tags=["reading"])
@@ -85,14 +94,14 @@ async def follow_thread(request: ApiRequest, message_id: FromPath[UUID]) -> Resp
     """Follow the thread of this root. What comes from now on counts."""
     head_seq, _ = await _thread_bounds(request, message_id)
     command = FollowThread(user_id=request.me, parent_id=message_id, followed=True, head_seq=head_seq, at=now())
-    return done((await request.execute(command)).position)
+    return await _to_thread(request, command)
 
 
 @delete("/threads/{message_id:str}/follow", tags=["reading"], status_code=200)
 async def unfollow_thread(request: ApiRequest, message_id: FromPath[UUID]) -> Response[Position]:
     """Follow it no more, also when I am mentioned in it or reply again."""
     command = FollowThread(user_id=request.me, parent_id=message_id, followed=False, at=now())
-    return done((await request.execute(command)).position)
+    return await _to_thread(request, command)
 
 
 @put("/channels/{channel_id:str}/level", tags=["reading"])

@@ -131,7 +131,7 @@ async def test_who_may_not_know_of_a_thread_cannot_mark_or_follow_it(ann: Person
         ]
 
     for answer in await answers(ben, hidden["message_id"]):
-        refused(answer, 404, "not_found")
+        refused(answer, 404, "not_found", "message_id")
     for answer in await answers(ben, root["message_id"]):
         refused(answer, 403, "not_a_member")
     for message_id in (reply["message_id"], new_id()):
