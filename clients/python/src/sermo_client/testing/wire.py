@@ -80,10 +80,14 @@ class Socket:
         data = b"".join(self._protocol.data_to_send())
         self._writer.write(data[: len(data) // 2])
 
-    async def close(self, code: int, reason: str = "") -> None:
-        """Close in good order."""
+    def begin_close(self, code: int, reason: str = "") -> None:
+        """Send a close frame; who receives sees the end."""
         self._protocol.send_close(code, reason)
         self._flush()
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close in good order, where nobody else receives."""
+        self.begin_close(code, reason)
         with suppress(SocketClosed):
             while True:
                 await self.receive()
