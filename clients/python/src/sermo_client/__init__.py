@@ -1,6 +1,7 @@
-"""A client of Sermo: resumes without a hole, sends without a loss. Begin with `SermoClient`."""
+"""A client of Sermo: resumes without a hole, sends without a loss. Begin with `SermoClient`, `Bot` or `SyncClient`."""
 
 from sermo_client.backoff import Backoff
+from sermo_client.bot import Bot, Context
 from sermo_client.calls import SermoRest
 from sermo_client.client import SermoClient
 from sermo_client.connection import Reason, State
@@ -47,18 +48,22 @@ from sermo_client.frames import (
 )
 from sermo_client.ids import new_id
 from sermo_client.outbox import Fate, MemoryOutbox, Message, OutboxStore, Sending, SqliteOutbox
+from sermo_client.replica import Replica
 from sermo_client.stream import Item, Resynced, SendFailed
+from sermo_client.sync import SyncClient
 from sermo_client.tokens import CallbackToken, FixedToken, Pair, RefreshedToken, Tokens
 
 __all__ = [
     "Backoff",
     "BlockUpdated",
+    "Bot",
     "CallbackToken",
     "ChannelCreated",
     "ChannelDeleted",
     "ChannelUpdated",
     "Closed",
     "Conflict",
+    "Context",
     "Control",
     "Cursor",
     "CursorStore",
@@ -95,6 +100,7 @@ __all__ = [
     "Reason",
     "RefreshedToken",
     "Refused",
+    "Replica",
     "Resynced",
     "SendFailed",
     "Sending",
@@ -106,6 +112,7 @@ __all__ = [
     "SqliteCursors",
     "SqliteOutbox",
     "State",
+    "SyncClient",
     "ThreadUpdated",
     "Tokens",
     "Typing",

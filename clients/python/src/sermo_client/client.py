@@ -122,6 +122,11 @@ class SermoClient(Commands):
         return self._machine.session
 
     @property
+    def user_id(self) -> UUID | None:
+        """Who is connected; None before the first connection."""
+        return self._machine.user_id
+
+    @property
     def cursor(self) -> Cursor | None:
         """What has been handled."""
         return self._saver.cursor

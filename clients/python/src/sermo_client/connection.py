@@ -124,7 +124,8 @@ class Connection:
         self._client = client
         self._backoff = backoff or Backoff()
         self._chance = chance
-        self._user_id: UUID | None = None
+        self.user_id: UUID | None = None
+        """Who is connected, once that was said."""
         self._seqs: dict[str, int] = {}
         self._failures = 0
         self._rung = 0
@@ -227,10 +228,10 @@ class Connection:
         return {"last_event_id": self.cursor.position, "epoch": self.cursor.epoch}
 
     def _connected(self, frame: control.Connected, now: float) -> list[Effect]:
-        if self._user_id not in (None, frame.data.user_id):
-            raise ProtocolViolation(f"connected as {frame.data.user_id}, before as {self._user_id}")
+        if self.user_id not in (None, frame.data.user_id):
+            raise ProtocolViolation(f"connected as {frame.data.user_id}, before as {self.user_id}")
         is_renewal = self.state is State.LIVE
-        self.session, self._user_id = frame.data, frame.data.user_id
+        self.session, self.user_id = frame.data, frame.data.user_id
         if is_renewal:
             return _answers(frame)
         if self.cursor is not None:
@@ -257,7 +258,7 @@ class Connection:
         """Whether the event is new. Raises `ProtocolViolation` where something is missing."""
         assert self.cursor is not None, "no event before `connected`"
         last = self._seqs.get(event.feed)
-        is_mine = isinstance(event, MemberJoined | MemberLeft) and event.data.user_id == self._user_id
+        is_mine = isinstance(event, MemberJoined | MemberLeft) and event.data.user_id == self.user_id
         begins = last is None or (is_mine and isinstance(event, MemberJoined))
         if event.id <= self.cursor.position:
             if last is None or event.seq <= last:
