@@ -14,6 +14,8 @@ from domain import text
 
 _ANY = r"^[^\u0000]*$"
 """Lone surrogates need no pattern: they are no text in JSON of UTF-8."""
+_NO_LINE = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+"""In a class: control characters, line breaks, and marks of writing direction."""
 _SHOWN = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"
 """What Python calls printable, but for the space."""
 
@@ -24,11 +26,13 @@ def _text(at_least: int, at_most: int, pattern: str = _ANY) -> Meta:
 
 Content = Annotated[str, _text(0, text.CONTENT_MAX_CHARACTERS)]
 """Something to read, not white space alone; of a message with attachments it may be empty."""
-_IN_FILE_NAME = r"[^/\\\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]"
-FILE_NAME_PATTERN = rf"^{_IN_FILE_NAME}*[^\s./\\\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{_IN_FILE_NAME}*$"
-"""With something to read in it, no path, no control character, and no mark of writing direction."""
+_IN_FILE_NAME = rf"[^/\\{_NO_LINE}]"
+FILE_NAME_PATTERN = rf"^{_IN_FILE_NAME}*[^\s./\\{_NO_LINE}]{_IN_FILE_NAME}*$"
+"""With something to read in it, and no path."""
 Username = Annotated[str, _text(1, text.USERNAME_MAX_CHARACTERS, r"^[\p{L}\p{N}._-]+$")]
-DisplayName = Annotated[str, _text(1, text.DISPLAY_NAME_MAX_CHARACTERS)]
+DisplayName = Annotated[
+    str, _text(1, text.DISPLAY_NAME_MAX_CHARACTERS, rf"^[^{_NO_LINE}]*[^\s{_NO_LINE}][^{_NO_LINE}]*$")
+]
 StatusText = Annotated[str, _text(0, text.STATUS_TEXT_MAX_CHARACTERS)]
 ChannelName = Annotated[str, _text(1, text.CHANNEL_NAME_MAX_CHARACTERS, rf"^{_SHOWN}+( +{_SHOWN}+)*$")]
 Reason = Annotated[str, _text(1, text.REASON_MAX_CHARACTERS)]

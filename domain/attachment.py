@@ -6,7 +6,6 @@ feed: who may know of the file hears of it with its message.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -19,7 +18,7 @@ from domain.access import may_write, written_with
 from domain.decider import Command, Event, Loaded, Needs, NewEvent, Recorded, State
 from domain.errors import AttachmentIdTaken, Invalid, InvalidId, NotFound
 from domain.ids import membership_id
-from domain.text import check_text
+from domain.text import check_one_line, check_text
 
 ATTACHMENTS_MAX = 10
 """Of one message."""
@@ -28,8 +27,6 @@ MEDIA_TYPE_MAX_CHARACTERS = 127
 
 _PART = r"[a-z0-9!#$%&'*+.^_`|~-]+"
 _MEDIA_TYPE = re.compile(rf"{_PART}/{_PART}")
-_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks that show a name's end in its middle, as of `gpj.exe`."""
 
 
 class AttachmentUploaded(Event, frozen=True, kw_only=True):
@@ -102,8 +99,7 @@ def check_name(name: str) -> None:
     check_text(name, "name", at_least=1, at_most=NAME_MAX_CHARACTERS)
     if name.isspace() or name in (".", "..") or "/" in name or "\\" in name:
         raise Invalid("name takes the name of a file, without a path.", field="name")
-    if _REORDERING.search(name) or any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name):
-        raise Invalid("name takes no control characters, line breaks or marks of writing direction.", field="name")
+    check_one_line(name, "name")
 
 
 def check_media_type(media_type: str) -> None:

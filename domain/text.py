@@ -4,6 +4,7 @@ U+0000 (PostgreSQL cannot store it) and lone surrogates (UTF-8 cannot) are refus
 """
 
 import re
+import unicodedata
 
 from domain.errors import ContentEmpty, ContentTooLong, Invalid
 
@@ -18,6 +19,8 @@ REASON_MAX_CHARACTERS = 1_000
 PASSWORD_MIN_CHARACTERS, PASSWORD_MAX_CHARACTERS = 8, 1_024
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REORDERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that show a name's end in its middle, as of `gpj.exe`."""
 _USERNAME = re.compile(r"[\w.-]+")
 
 
@@ -44,6 +47,20 @@ def check_username(username: str) -> None:
     check_text(username, "username", at_least=1, at_most=USERNAME_MAX_CHARACTERS)
     if not _USERNAME.fullmatch(username):
         raise Invalid("username takes letters, digits, '.', '_' and '-'.", field="username")
+
+
+def check_one_line(text: str, field: str) -> None:
+    """Raise unless `text`, where it is shown, changes nothing around it."""
+    if _REORDERING.search(text) or any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in text):
+        raise Invalid(f"{field} takes no control characters, line breaks or marks of writing direction.", field=field)
+
+
+def check_display_name(name: str) -> None:
+    """Raise unless 1 to 80 characters in one line, with something to see."""
+    check_text(name, "display_name", at_least=1, at_most=DISPLAY_NAME_MAX_CHARACTERS)
+    check_one_line(name, "display_name")
+    if name.isspace():
+        raise Invalid("display_name is white space alone.", field="display_name")
 
 
 def check_channel_name(name: str) -> None:

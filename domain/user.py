@@ -17,12 +17,7 @@ from domain.errors import Conflict, Forbidden, LastAdmin, NameTaken, NotFound, U
 from domain.ids import WORKSPACE_FEED, fold_name, user_name_id
 from domain.mentions import EVERYBODY
 from domain.name_claim import NameClaimed, NameState
-from domain.text import (
-    DISPLAY_NAME_MAX_CHARACTERS,
-    STATUS_TEXT_MAX_CHARACTERS,
-    check_text,
-    check_username,
-)
+from domain.text import STATUS_TEXT_MAX_CHARACTERS, check_display_name, check_text, check_username
 
 
 class UserRegistered(Event, frozen=True, kw_only=True):
@@ -132,7 +127,7 @@ class RegisterUser(Command, frozen=True, kw_only=True):
 
     def check(self) -> None:
         check_username(self.username)
-        check_text(self.display_name, "display_name", at_least=1, at_most=DISPLAY_NAME_MAX_CHARACTERS)
+        check_display_name(self.display_name)
 
     def needs(self, known: Loaded) -> Needs:
         return Needs((self.user_id, user_name_id(self.username)))
@@ -168,7 +163,7 @@ class ChangeProfile(Command, frozen=True, kw_only=True):
 
     def check(self) -> None:
         if self.display_name is not None:
-            check_text(self.display_name, "display_name", at_least=1, at_most=DISPLAY_NAME_MAX_CHARACTERS)
+            check_display_name(self.display_name)
         if self.status_text is not None:
             check_text(self.status_text, "status_text", at_most=STATUS_TEXT_MAX_CHARACTERS)
 

@@ -53,6 +53,14 @@ def test_nobody_is_called_like_the_mention_of_everybody() -> None:
         assert World().refusal(changed(register(OWNER), username=name)) == "name_taken"
 
 
+@pytest.mark.parametrize("display_name", ["", "   ", "Ann\nAdmin", "Ann\u202enimdA", "\u2066Ann", "Ann\x07", "x" * 81])
+def test_a_display_name_is_seen_and_stays_in_its_line(display_name: str) -> None:
+    """It stands beside what others say: nothing in it breaks the line, turns the writing around or is not there at all."""
+    assert World().refusal(changed(register(OWNER), display_name=display_name)) == "invalid"
+    renamed = ChangeProfile(user_id=OWNER, at=AT, display_name=display_name)
+    assert World().given(register(OWNER)).refusal(renamed) == "invalid"
+
+
 def test_a_user_id_of_another_person_is_refused() -> None:
     """Ids are never shared."""
     world = town()
