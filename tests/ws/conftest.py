@@ -1,17 +1,21 @@
-"""A server process with two people, or a node in the test's own event loop with limits of the test's choice."""
+"""A server process for a module with two people for each test, or a node in the test's own event loop with limits of the
+test's choice.
+"""
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import uvicorn
 
 from sermo.http import HttpLimits
 from sermo.node import Node, running_node
 from sermo.serve import application, bind, serving
 from sermo.settings import Settings
+from tests.fixtures.postgres import fresh_database
 from tests.support.asgi import uvicorn_serving
 from tests.support.people import Person, register
 from tests.support.servers import ServerProcess, server
@@ -31,10 +35,17 @@ async def serving_plainly(node: Node, listener: socket.socket) -> AsyncIterator[
             node.sockets.close_all("the test ends")
 
 
-@pytest.fixture
-async def process(database: str) -> AsyncIterator[ServerProcess]:
-    """A server on a fresh database."""
-    async with server("--database-url", database) as running:
+@pytest.fixture(scope="module")
+def shared_database(postgres_server: str, template_database: str) -> Iterator[str]:
+    """The conninfo of the database that the tests of a module share."""
+    with fresh_database(postgres_server, template=template_database) as (_, dsn):
+        yield dsn
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def process(shared_database: str) -> AsyncIterator[ServerProcess]:
+    """The server that the tests of a module share: people and channels are new in each, so none sees another's."""
+    async with server("--database-url", shared_database) as running:
         yield running
 
 

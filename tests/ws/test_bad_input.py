@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import jwt
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.support.people import Person, register
@@ -19,14 +18,6 @@ from tests.support.servers import ServerProcess, server
 from tests.support.wsclient import Client, new_id
 
 CHANNEL = "channel_id"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ServerProcess]:
-    """One server process that all of these tests try to harm."""
-    data_dir = tmp_path_factory.mktemp("bad-input") / "data"
-    async with server("--data-dir", str(data_dir)) as running:
-        yield running
 
 
 class Town:

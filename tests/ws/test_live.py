@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.people import Person
-from tests.support.servers import ServerProcess
+from tests.support.people import Person, register
+from tests.support.servers import server
 from tests.support.wsclient import check_stream, new_id
 
 
@@ -159,9 +159,10 @@ async def test_what_cannot_be_resumed_asks_for_a_resync_and_takes_another_connec
     await a.close()
 
 
-async def test_a_server_that_is_told_to_stop_says_goodbye(process: ServerProcess, ann: Person) -> None:
+async def test_a_server_that_is_told_to_stop_says_goodbye(database: str) -> None:
     """SIGTERM: sockets close with 1001, the exit code is 0."""
-    a = ann.client()
-    await a.open()
-    assert await process.stop() == 0
-    assert await a.wait_closed() == 1001
+    async with server("--database-url", database) as process:
+        a = (await register(process.url)).client()
+        await a.open()
+        assert await process.stop() == 0
+        assert await a.wait_closed() == 1001
