@@ -57,6 +57,9 @@ PURGE_TOKENS_MAX = 20_000
 """Deleted at a time, some 100 ms; as many as 33 refreshes a second leave behind."""
 HASHING_WAITING_MAX = 200
 """Hashings that may wait, about 2.5 s of two cores; one more is refused as `overloaded`."""
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$laIr/8DRV2V3YxMieCSn5A$hamp21nTFtv6UbkLrcb8iqNrJhG2h8E/JNatANL47ZI"
+"""Of 32 random bytes that were thrown away: what a password is held against where there is nobody, for the same time."""
 _KEYS_LOCK = 6016521
 
 
@@ -115,11 +118,9 @@ class Auth:
         self._execute = execute
         self._deactivated = deactivated
         self._settings = settings or AuthSettings()
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(self._settings.hashing_threads, thread_name_prefix="argon2")
         self.hashing = 0
         self.refused_hashings = 0
-        self._nobodys_hash = ""
         self._keys: dict[str, _Key] = {}
         self._newest: _Key | None = None
         self._keys_read_at = float("-inf")
@@ -135,7 +136,6 @@ class Auth:
                 [uuid.uuid4().hex, secrets.token_bytes(32)],
             )
         await self._read_keys()
-        self._nobodys_hash = await self._in_thread(self._hasher.hash, secrets.token_urlsafe())
 
     def close(self) -> None:
         """End the hashing threads; what they do now is finished."""
@@ -244,7 +244,9 @@ class Auth:
         )
         command.check()
         check_password(password)
-        password_hash = await self._in_thread(self._hasher.hash, password)
+        return await self._enrol(command, await self._in_thread(HASHER.hash, password))
+
+    async def _enrol(self, command: RegisterUser, password_hash: str) -> Session:
         async with self._pool.connection() as connection:
             await connection.execute(
                 "insert into credentials (user_id, password_hash) values (%s, %s)", [command.user_id, password_hash]
@@ -276,7 +278,7 @@ class Auth:
                 "select password_hash from credentials where user_id = %s", [user_id or uuid.uuid4()]
             )
             row = await cursor.fetchone()
-        is_right = await self._in_thread(self._verify, row[0] if row else self._nobodys_hash, password)
+        is_right = await self._in_thread(self._verify, row[0] if row else NOBODYS_HASH, password)
         if user_id is None or row is None or not is_right:
             raise InvalidCredentials
         await self._strengthen(user_id, row[0], password)
@@ -314,13 +316,13 @@ class Auth:
         async with self._pool.connection() as connection:
             cursor = await connection.execute("select password_hash from credentials where user_id = %s", [user_id])
             row = await cursor.fetchone()
-        if not await self._in_thread(self._verify, row[0] if row else self._nobodys_hash, password):
+        if not await self._in_thread(self._verify, row[0] if row else NOBODYS_HASH, password):
             raise InvalidCredentials("The password is wrong.")
 
     async def set_password(self, user_id: UUID, password: str) -> None:
         """Give a person another password, and end all their logins. For the server's operator."""
         check_password(password)
-        password_hash = await self._in_thread(self._hasher.hash, password)
+        password_hash = await self._in_thread(HASHER.hash, password)
         async with self._pool.connection() as connection:
             await connection.execute(
                 "insert into credentials (user_id, password_hash) values (%s, %s) on conflict (user_id)"
@@ -331,15 +333,15 @@ class Auth:
 
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password[: PASSWORD_MAX_CHARACTERS + 1])
+            return HASHER.verify(password_hash, password[: PASSWORD_MAX_CHARACTERS + 1])
         except (VerificationError, InvalidHashError):
             return False
 
     async def _strengthen(self, user_id: UUID, password_hash: str, password: str) -> None:
         """Hash anew a password that was hashed with other parameters."""
-        if not self._hasher.check_needs_rehash(password_hash):
+        if not HASHER.check_needs_rehash(password_hash):
             return
-        new_hash = await self._in_thread(self._hasher.hash, password)
+        new_hash = await self._in_thread(HASHER.hash, password)
         async with self._pool.connection() as connection:
             await connection.execute(
                 "update credentials set password_hash = %s where user_id = %s and password_hash = %s",

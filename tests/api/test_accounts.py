@@ -12,7 +12,7 @@ import pytest
 
 from domain.decider import Command, Outcome
 from domain.errors import Unauthenticated, Unavailable
-from sermo.auth import Auth
+from sermo.auth import HASHER, NOBODYS_HASH, Auth
 from tests.api.test_code_table import refused
 from tests.fixtures.server import PASSWORD, Person, Server
 
@@ -94,6 +94,7 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same_and_take_as_long(
             began = time.perf_counter()
             await login(server, name, "wrong horse")
             taken.append(time.perf_counter() - began)
+    assert not HASHER.check_needs_rehash(NOBODYS_HASH), "nobody's password is hashed like everybody's"
     # a missing hash would be ten times faster; twice leaves room for a busy machine
     assert statistics.median(times["nobody"]) > statistics.median(times["ann"]) / 2
 
