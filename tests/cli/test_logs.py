@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.http import http_client
 from tests.support.people import Person
 from tests.support.rawsocket import address
 from tests.support.servers import ServerProcess
@@ -69,7 +69,7 @@ async def someone(server: Logged, who: str) -> Person:
     name, password = server.marker(f"{who}'s user name"), server.marker(f"{who}'s password")
     account = {"username": name, "password": password}
     body = {**account, "display_name": server.marker(f"{who}'s display name")}
-    async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE_S, trust_env=False) as http:
+    async with http_client(server.url) as http:
         made = await http.post("/v1/auth/register", json=body)
         assert made.status_code == 201, made.text
         assert (await http.post("/v1/auth/register", json=body)).json()["code"] == "name_taken"
@@ -161,7 +161,7 @@ async def events_come(server: Logged, ann: Person, ticket: str) -> None:
     place = {"after": "0", "epoch": server.marker("epoch")}
     headers = {"Accept": "text/event-stream", "Cookie": cookie}
     async with (
-        httpx.AsyncClient(base_url=server.url, timeout=DEADLINE_S, trust_env=False) as http,
+        http_client(server.url) as http,
         http.stream("GET", "/v1/events", params=place, headers=headers) as stream,
     ):
         assert "resync_required" in "".join([line async for line in stream.aiter_lines()])

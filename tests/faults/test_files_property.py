@@ -17,6 +17,7 @@ import httpx
 from sermo.collector import CannotCollect, Report
 from sermo.node import Node
 from tests.fixtures.server import Person, new_id, running_server
+from tests.support.http import http_client
 from tests.support.servers import ServerProcess
 from tests.support.wait import await_until
 
@@ -116,7 +117,7 @@ async def test_every_file_of_a_message_that_stands_is_there_and_no_other(databas
             ann, eve = await server.register("ann"), await server.register("eve")
             channel_id = await ann.make_channel("secret", "private")
             workers = [Worker(seed, ann, channel_id) for seed in range(2)]
-            async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+            async with http_client() as http:
                 http.base_url = httpx.URL(killed.url)
                 there = Person(http, ann.user_id, ann.username, ann.access_token, ann.refresh_token)
                 workers += [Worker(seed, there, channel_id) for seed in range(2, 4)]

@@ -6,7 +6,6 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import httpx
 from psycopg import AsyncConnection
 
 from domain.decider import Recorded
@@ -17,6 +16,7 @@ from sermo import log
 from tests.support.equality import rebuild, view_rows
 from tests.support.filled import from_scratch, views_of
 from tests.support.history import History, store
+from tests.support.http import http_client
 from tests.support.servers import ServerProcess
 from tests.support.views import checkpoint, running_group
 from tests.support.wait import await_until
@@ -76,7 +76,7 @@ async def test_process_that_is_killed_while_it_makes_the_views_is_followed_by_an
 
 
 async def _owner(processes: Sequence[ServerProcess]) -> ServerProcess | None:
-    async with httpx.AsyncClient() as http:
+    async with http_client() as http:
         for process in processes:
             if "sermo_views_owner 1.0" in (await http.get(f"{process.url}/metrics")).text:
                 return process

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.http import http_client
+
 ANY_CALL = {405, 408, 413, 431}
 """Statuses that no call has to itself: of a request that no handler sees."""
 
@@ -45,7 +47,7 @@ class Documented:
 
     async def _operations(self) -> list[tuple[re.Pattern[str], Operations]]:
         if Documented._known is None:
-            async with httpx.AsyncClient(base_url=self._url, timeout=30, trust_env=False) as http:
+            async with http_client(self._url) as http:
                 document = (await http.get("/openapi.json")).json()
             # Fixed parts first: /v1/me is no /v1/{anything}.
             paths = sorted(document["paths"].items(), key=lambda item: item[0].count("{"))

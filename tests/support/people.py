@@ -13,6 +13,7 @@ from domain.membership import JoinChannel
 from sermo.auth import ISSUER
 from sermo.node import Node
 from tests.support import builders
+from tests.support.http import http_client
 from tests.support.wsclient import Client, new_id
 
 PASSWORD = "correct horse"
@@ -40,7 +41,7 @@ class Person:
 
     async def call(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """A REST call."""
-        async with httpx.AsyncClient(base_url=self.url, headers=self.headers, timeout=20) as http:
+        async with http_client(self.url, headers=self.headers) as http:
             return await http.request(method, path, **kwargs)
 
     async def make_channel(self, kind: str = "public") -> str:
@@ -54,7 +55,7 @@ class Person:
 async def register(url: str, name: str = "p") -> Person:
     """A new person."""
     body = {"username": f"{name}-{secrets.token_hex(4)}", "password": PASSWORD}
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with http_client(url) as http:
         answer = await http.post("/v1/auth/register", json=body)
     assert answer.status_code == 201, answer.text
     return Person(url, answer.json())

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from sermo.serve import GRACEFUL_SHUTDOWN_S
+from tests.support.http import http_client
 from tests.support.people import Person, register
 from tests.support.servers import ServerProcess, server
 from tests.support.wait import await_until
@@ -84,7 +85,7 @@ async def streaming(
         headers["Last-Event-ID"] = last_id
     stream = Stream()
     async with (
-        httpx.AsyncClient(base_url=url, timeout=30) as http,
+        http_client(url) as http,
         http.stream("GET", f"/v1/events{query}", headers=headers) as answer,
     ):
         assert answer.status_code == 200, await answer.aread()
@@ -155,7 +156,8 @@ async def test_pages_hold_what_the_socket_resumes_with(ann: Person, ben: Person)
 
 async def test_a_stream_is_live_and_resumes_after_its_last_id(process: ServerProcess, ann: Person, ben: Person) -> None:
     """It begins now; cut and resumed by `Last-Event-ID` it goes on without a hole; the id wins over `after`."""
-    _, channel, _ = await _history(ann, ben)
+    socket, channel, _ = await _history(ann, ben)
+    await socket.close()
     a = ann.client()
     await a.open()
     seen: list[dict[str, Any]] = []
@@ -212,14 +214,14 @@ async def test_a_position_that_cannot_be_resumed_from_ends_the_stream_and_then_s
 
 
 async def test_the_id_of_resync_required_gets_204_from_a_node_that_knows_nothing_of_it(
-    database: str, process: ServerProcess, ann: Person
+    shared_database: str, process: ServerProcess, ann: Person
 ) -> None:
     """An EventSource that was told is stopped on whichever node it comes back to."""
     async with streaming(process.url, token=ann.token, last_id="another:1") as stream:
         await stream.wait(type="resync_required")
         await await_until(lambda: stream.is_over, what="the stream ends")
     assert stream.last_id is not None
-    async with server("--database-url", database) as other:
+    async with server("--database-url", shared_database) as other:
         answer = await _ask_again(ann.at(other.url), stream.last_id)
         assert (answer.status_code, answer.content) == (204, b"")
 
@@ -232,8 +234,7 @@ async def _ask_again(person: Person, last_id: str) -> httpx.Response:
 
 async def test_a_cookie_opens_the_stream_until_its_login_ends(process: ServerProcess, ann: Person) -> None:
     """The cookie is HttpOnly and SameSite=Strict, opens nothing else, is no access token, and goes with the logout."""
-    login = httpx.AsyncClient(base_url=process.url, timeout=30)
-    async with login as http:
+    async with http_client(process.url) as http:
         body = {"username": "eve", "password": "correct horse"}
         tokens = (await http.post("/v1/auth/register", json=body)).json()
         made = await http.post("/v1/events-session", headers={"Authorization": f"Bearer {tokens['access_token']}"})
@@ -378,7 +379,7 @@ async def _until_stuck(url: str) -> None:
             since = time.monotonic()
         return time.monotonic() - since > 0.3
 
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+    async with http_client(url) as http:
         await await_until(is_stuck, 20, what="nothing is taken any more")
 
 

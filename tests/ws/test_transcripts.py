@@ -4,25 +4,24 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import jwt
 import pytest
-import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from domain.buckets import Bucket
-from tests.fixtures.postgres import fresh_database
 from tests.support.asyncapi import check_frame
+from tests.support.http import http_client
 from tests.support.made_up import FORMS, MadeUp
 from tests.support.people import PASSWORD, Person, register
-from tests.support.servers import server
+from tests.support.servers import ServerProcess, server
 from tests.support.transcripts import Closed, Json, Names, Run, Transcript, transcripts
 from tests.support.wait import await_until
 from tests.support.wsclient import new_id
@@ -268,7 +267,7 @@ class ShortLived:
         body = {"username": person.username, "password": PASSWORD}
         async with (
             server(*self._arguments, environment={"SERMO_ACCESS_TOKEN_TTL_S": "1"}) as process,
-            httpx.AsyncClient(base_url=process.url, timeout=DEADLINE_S) as http,
+            http_client(process.url) as http,
         ):
             answer = await http.post("/v1/auth/login", json=body)
         token: str = answer.json()["access_token"]
@@ -277,22 +276,13 @@ class ShortLived:
         return token
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def process(
-    postgres_server: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[str, ShortLived]]:
-    """One server process for all of them; its URL, and the maker of expired tokens."""
-    folder = tmp_path_factory.mktemp("transcripts")
-    with fresh_database(postgres_server, template=template_database) as (_, dsn):
-        async with server("--database-url", dsn, "--data-dir", str(folder / "one")) as running:
-            yield running.url, ShortLived(dsn, str(folder / "two"))
-
-
 @by_name("server")
-async def test_a_server_keeps_to_the_transcript(process: tuple[str, ShortLived], transcript: Transcript) -> None:
+async def test_a_server_keeps_to_the_transcript(
+    process: ServerProcess, shared_database: str, tmp_path: Path, transcript: Transcript
+) -> None:
     """Every step, over real sockets; and every frame is as documented."""
-    url, short_lived = process
-    async with ServerDriver(url) as driver:
+    short_lived = ShortLived(shared_database, str(tmp_path))
+    async with ServerDriver(process.url) as driver:
         await Run(transcript, await driver.given(transcript.given, short_lived), driver).run()
 
 
