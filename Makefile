@@ -14,8 +14,10 @@ $(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml tools/s
 run: setup
 	.venv/bin/sermo serve
 
+# So many processes, each with a PostgreSQL of its own. Whole files in their order: the long ones come early.
+WORKERS ?= 2
 test: setup
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup
 	.venv/bin/ruff format --check .
