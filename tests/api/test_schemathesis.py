@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.fixtures.server import Person, Server, new_id
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ def _configuration(things: dict[str, list[str]]) -> str:
     return text
 
 
+@pytest.mark.timeout(1_200)
 async def test_the_api_is_as_its_document_says(server: Server, ann: Person, ben: Person, tmp_path: Path) -> None:
     """Every call, every check; no call and no check is left out."""
     configuration = tmp_path / "schemathesis.toml"
