@@ -58,14 +58,14 @@ export class SermoRest {
 
   // People
 
-  /** @returns {Promise<import("./bodies.js").Profile>} */
+  /** @returns {Promise<import("./bodies.js").User>} */
   me() {
     return this.get("/me");
   }
 
   /**
    * @param {{ display_name?: string, status_text?: string }} changes
-   * @returns {Promise<import("./bodies.js").Profile>}
+   * @returns {Promise<import("./bodies.js").ChangedUser>}
    */
   updateMe(changes) {
     return this.call("PATCH", "/me", { body: changes });

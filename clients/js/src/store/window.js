@@ -1,0 +1,79 @@
+/**
+ * A part of a channel's page, or of a thread's replies, that is loaded without holes: messages in order of `seq`, and whether
+ * there are more on either side.
+ *
+ * @module
+ */
+
+/**
+ * @typedef {import("./messages.js").PostedFrame} PostedFrame
+ * @typedef {{ id: string, seq: number }} Place
+ * @typedef {"newest" | "older" | "newer" | "around"} Direction
+ */
+
+export class Window {
+  /** @type {Place[]} */
+  #places = [];
+  hasMoreBefore = false;
+  hasMoreAfter = false;
+  isLoaded = false;
+  /** What is being loaded. @type {Direction | null} */
+  loading = null;
+
+  get places() {
+    return this.#places;
+  }
+
+  get first() {
+    return this.#places[0];
+  }
+
+  get last() {
+    return this.#places[this.#places.length - 1];
+  }
+
+  /**
+   * Take a page.
+   *
+   * @param {Direction} direction `newest` and `around` replace what was there, unless it overlaps
+   * @param {Place[]} page in order
+   * @param {{ before: boolean, after: boolean }} more
+   */
+  take(direction, page, more) {
+    switch (direction) {
+      case "older":
+        this.#merge(page);
+        this.hasMoreBefore = more.before;
+        break;
+      case "newer":
+        this.#merge(page);
+        this.hasMoreAfter = more.after;
+        break;
+      default:
+        this.#places = page;
+        this.hasMoreBefore = more.before;
+        this.hasMoreAfter = more.after;
+    }
+    this.isLoaded = true;
+  }
+
+  /**
+   * A message came that belongs here.
+   *
+   * @param {Place} place
+   * @returns {boolean} whether it is in the window now, and was not before
+   */
+  append(place) {
+    if (!this.isLoaded || this.hasMoreAfter) return false;
+    if (this.last !== undefined && this.last.seq >= place.seq) return false;
+    this.#places = [...this.#places, place];
+    return true;
+  }
+
+  /** @param {Place[]} page */
+  #merge(page) {
+    const known = new Set(this.#places.map((place) => place.seq));
+    const added = page.filter((place) => !known.has(place.seq));
+    this.#places = [...this.#places, ...added].sort((one, other) => one.seq - other.seq);
+  }
+}
