@@ -264,6 +264,27 @@ export class SermoClient {
     if (this.state.name === "live") this.#link.send({ type: "status_update", data: { status } });
   }
 
+  /**
+   * Give the living connection a new token. Done by itself with every heartbeat, where the source gives another one than before.
+   *
+   * @param {string} token of the same person
+   * @returns {Promise<import("./frames.js").Connected>}
+   */
+  renewToken(token) {
+    return this.#requests.ask("connect", { token });
+  }
+
+  /**
+   * Any frame, for what has no name here.
+   *
+   * @param {string} type
+   * @param {Record<string, unknown>} [data]
+   * @returns {Promise<any>} the answer's `data`
+   */
+  request(type, data = {}) {
+    return this.#requests.ask(type, data);
+  }
+
   // How it works
 
   /** @param {Cursor | null | undefined} from */
@@ -302,9 +323,9 @@ export class SermoClient {
         return this.#requests.answered(news.frame);
       case "fault":
         return this.#emit("error", news.error);
+      case "heartbeat":
+        return void this.#link.renew();
       case "position":
-        void this.#link.renew(); // with every heartbeat: often enough
-        return this.#deliveries.push({ ...news, cursor: this.#link.cursor });
       case "event":
       case "resumed":
       case "resync":

@@ -47,6 +47,7 @@ import { Feeds } from "./feeds.js";
  *   | { do: "waiting", data: import("./frames.js").Waiting }
  *   | { do: "event", frame: EventFrame }
  *   | { do: "position", position: number }
+ *   | { do: "heartbeat" }
  *   | { do: "signal", frame: import("./frames.js").UserStatusFrame | import("./frames.js").TypingSignalFrame }
  *   | { do: "answer", frame: ServerFrame & { ref: string } }
  *   | { do: "fault", error: SermoError }} Effect
@@ -140,7 +141,7 @@ export class Connection {
     if (this.#hasSocket || !this.#isTrying()) return;
     this.#do({ do: "clear", timer: "connect" });
     if (error.isLater) this.#retry(undefined, { error });
-    else this.#end("unauthenticated", { error });
+    else this.#end("unauthenticated", { error, code: this.#state.code });
   }
 
   /** The socket is open. */
@@ -163,7 +164,7 @@ export class Connection {
       case "renew":
         if (this.#renewed) return this.#end("unauthenticated", { code });
         this.#renewed = true;
-        return this.#try();
+        return this.#try({ code });
       case "now":
         if (this.#attempt === 0) return this.#try({ code });
         return this.#retry(undefined, { code });
@@ -293,6 +294,7 @@ export class Connection {
       case "waiting":
         return this.#do({ do: "waiting", data: frame.data });
       case "heartbeat":
+        this.#do({ do: "heartbeat" });
         return this.#move(frame.id);
       case "error":
         return this.#do({ do: "fault", error: fromFrame(frame.data) });
@@ -371,7 +373,7 @@ export class Connection {
     if (!this.#isOnline) return this.#become({ name: "reconnecting", attempt: this.#attempt + 1, code });
     this.#attempt += 1;
     this.#do({ do: "clear", timer: "retry" });
-    this.#become({ name: "connecting", attempt: this.#attempt });
+    this.#become(code === undefined ? { name: "connecting", attempt: this.#attempt } : { name: "connecting", attempt: this.#attempt, code });
     this.#do({ do: "set", timer: "connect", ms: this.#rules.connectTimeoutMs });
     this.#do({ do: "authenticate", renew: this.#renewed });
   }

@@ -17,7 +17,7 @@ import { LIST_CAP } from "./threads.js";
  * @typedef {import("./threads.js").Threads} Threads
  *
  * @typedef {Omit<MyChannel, "last_message"> & { last_message_id: string | null }} Fields the last message is held apart
- * @typedef {{ fields: Fields, asOf: number, countsAsOf: number }} Channel each part is true at its position
+ * @typedef {{ fields: Fields, asOf: number, countsAsOf: number, markerAsOf: number }} Channel each part is true at its position
  */
 
 export class Channels {
@@ -61,13 +61,20 @@ export class Channels {
       const fields = { ...rest, last_message_id: last_message?.message_id ?? null };
       const known = before.get(rest.channel_id);
       if (known !== undefined && known.countsAsOf > asOf) {
-        const { unread_count, unread_capped, mention_count, read_seq } = known.fields;
-        Object.assign(fields, { unread_count, unread_capped, mention_count, read_seq });
+        const { unread_count, unread_capped, mention_count } = known.fields;
+        Object.assign(fields, { unread_count, unread_capped, mention_count });
       }
+      if (known !== undefined && known.markerAsOf > asOf) fields.read_seq = known.fields.read_seq;
       const countsAsOf = Math.max(asOf, known?.countsAsOf ?? 0);
-      this.#channels.set(rest.channel_id, { fields, asOf, countsAsOf });
+      const markerAsOf = Math.max(asOf, known?.markerAsOf ?? 0);
+      this.#channels.set(rest.channel_id, { fields, asOf, countsAsOf, markerAsOf });
     }
     return [...before.keys()].filter((id) => !this.#channels.has(id));
+  }
+
+  /** Positions have lost their meaning: what is known is older than any snapshot. */
+  age() {
+    for (const channel of this.#channels.values()) channel.asOf = channel.countsAsOf = channel.markerAsOf = -1;
   }
 
   /**
@@ -175,20 +182,21 @@ export class Channels {
   }
 
   /**
+   * The marker is the event's, the counts are of the time of sending: two marks that are sent together have the same counts.
+   *
    * @param {Channel} channel
    * @param {import("../frames.js").UnreadCountUpdatedFrame} frame
    */
-  #marked(channel, { data }) {
-    if (data.as_of <= channel.countsAsOf) return "same";
-    const { unread_count, unread_capped, mention_count, read_seq } = data;
-    channel.countsAsOf = data.as_of;
-    channel.fields = {
-      ...channel.fields,
-      unread_count: Math.min(unread_count, LIST_CAP),
-      unread_capped: unread_capped || unread_count > LIST_CAP,
-      mention_count: Math.min(mention_count, LIST_CAP),
-      read_seq,
-    };
+  #marked(channel, { id, data }) {
+    if (id <= channel.markerAsOf) return "same";
+    const { unread_count, unread_capped, mention_count, read_seq, as_of } = data;
+    channel.markerAsOf = id;
+    channel.fields = { ...channel.fields, read_seq };
+    if (as_of < channel.countsAsOf) return "changed";
+    channel.countsAsOf = as_of;
+    channel.fields.unread_count = Math.min(unread_count, LIST_CAP);
+    channel.fields.unread_capped = unread_capped || unread_count > LIST_CAP;
+    channel.fields.mention_count = Math.min(mention_count, LIST_CAP);
     return "changed";
   }
 

@@ -33,6 +33,11 @@ export class Facts {
     return this.#facts.get(messageId);
   }
 
+  /** Positions have lost their meaning: nothing is known. */
+  clear() {
+    this.#facts.clear();
+  }
+
   /**
    * Learn from a message that was true at a position.
    *

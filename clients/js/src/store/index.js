@@ -30,25 +30,29 @@ import { State, asDeleted } from "./state.js";
 const THREAD_PAGES = 5;
 const USER_PAGES = 3;
 const PAGE = 100;
-/** Counts that have become unsure are asked for after this, and at most this much later: many clients see the same event. */
+/** Counts that have become unsure are asked for after this, and up to five times that, since many clients see the same event. */
 const RECOUNT_MS = 150;
-const RECOUNT_JITTER_MS = 600;
 
 /**
- * @param {{ client: SermoClient, rest?: import("../rest.js").SermoRest }} options
+ * @param {object} options
+ * @param {SermoClient} options.client
+ * @param {import("../rest.js").SermoRest} [options.rest] the client's own is the default
+ * @param {number} [options.recountMs] how long counts may be unsure at least before the server is asked: 150
  * @returns {Store}
  */
-export function createStore({ client, rest = client.rest }) {
-  return new Store(client, rest);
+export function createStore({ client, rest = client.rest, recountMs = RECOUNT_MS }) {
+  return new Store(client, rest, recountMs);
 }
 
 export class Store extends State {
   /**
    * @param {SermoClient} client
    * @param {import("../rest.js").SermoRest} rest
+   * @param {number} recountMs
    */
-  constructor(client, rest) {
+  constructor(client, rest, recountMs) {
     super(rest);
+    this.#recountMs = recountMs;
     this.#client = client;
     this.#rest = rest;
     client.snapshotWith(() => this.#resync());
@@ -65,6 +69,7 @@ export class Store extends State {
   #client;
   #rest;
   #endings;
+  #recountMs;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #recounting;
   #isStopped = false;
@@ -100,6 +105,11 @@ export class Store extends State {
   /** What the connection is doing. @returns {import("../connection.js").State} */
   connection() {
     return this.#client.state;
+  }
+
+  /** Up to which position everything is applied. */
+  get position() {
+    return this.loading.position;
   }
 
   /** Resolves when nothing is being loaded and no count is unsure. */
@@ -287,6 +297,10 @@ export class Store extends State {
     }
     const snapshot = await this.#rest.myChannels();
     this.loading.restart(snapshot.position);
+    this.mine.age();
+    this.records.age();
+    this.facts.clear();
+    this.optimism.applied(snapshot.position);
     this.#takeChannels(snapshot);
     await Promise.all([this.#loadThreads(), this.#loadUsers()]);
     return { position: snapshot.position, epoch: snapshot.epoch };
@@ -341,7 +355,7 @@ export class Store extends State {
   /** Ask the server for counts that could not be counted here. */
   #recountSoon() {
     if (this.#recounting !== undefined || this.#isStopped) return;
-    this.#recounting = setTimeout(() => void this.#recount(), RECOUNT_MS + Math.random() * RECOUNT_JITTER_MS);
+    this.#recounting = setTimeout(() => void this.#recount(), this.#recountMs * (1 + 4 * Math.random()));
   }
 
   async #recount() {

@@ -67,6 +67,11 @@ export class Records {
     });
   }
 
+  /** Positions have lost their meaning: what is known is older than anything that is loaded now. */
+  age() {
+    for (const [id, { message }] of this.#held) this.#held.set(id, { message, asOf: -1 });
+  }
+
   /**
    * Forget all but these.
    *

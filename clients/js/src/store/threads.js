@@ -124,8 +124,11 @@ export class Threads {
     if (thread !== undefined && id <= thread.asOf) return "same";
     const byMe = data.author_id === this.#facts.me;
     if (thread === undefined) {
-      if (byMe || data.mentions.includes(this.#facts.me)) return this.#refused.has(data.parent_id) ? "same" : "unsure";
-      return this.#isComplete || this.#refused.has(data.parent_id) ? "same" : "unsure";
+      if (this.#refused.has(data.parent_id)) return "same";
+      // A deleted root without replies is in no list, though I may follow it; one that was never seen is taken for undeleted.
+      const mayBeHidden = this.#facts.get(data.parent_id)?.is_deleted ?? false;
+      const begins = byMe || data.mentions.includes(this.#facts.me);
+      return this.#isComplete && !begins && !mayBeHidden ? "same" : "unsure";
     }
     this.#followed.delete(data.parent_id);
     const rest = this.#followed;

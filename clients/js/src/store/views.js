@@ -10,6 +10,8 @@
 export class Views {
   /** @type {Map<string, unknown>} */
   #made = new Map();
+  /** What was made before, which is kept where the new one says the same. @type {Map<string, unknown>} */
+  #before = new Map();
   /** @type {Set<() => void>} */
   #listeners = new Set();
   #isTelling = false;
@@ -23,20 +25,27 @@ export class Views {
    * @returns {T}
    */
   value(key, make) {
-    if (!this.#made.has(key)) this.#made.set(key, make());
+    if (!this.#made.has(key)) {
+      const before = this.#before.get(key);
+      const made = make();
+      this.#made.set(key, says(before, made) ? before : made);
+      this.#before.delete(key);
+    }
     return /** @type {T} */ (this.#made.get(key));
   }
 
   /** @param {string[]} keys */
   touch(...keys) {
-    for (const key of keys) this.#made.delete(key);
+    for (const key of keys) {
+      if (this.#made.has(key)) this.#before.set(key, this.#made.get(key));
+      this.#made.delete(key);
+    }
     this.#tellSoon();
   }
 
   /** Everything has changed. */
   touchAll() {
-    this.#made.clear();
-    this.#tellSoon();
+    this.touch(...this.#made.keys());
   }
 
   /**
@@ -73,4 +82,24 @@ export class Views {
       }
     });
   }
+}
+
+/**
+ * Whether two values say the same: objects by their fields, lists by their elements, and what these hold by identity, since it was selected
+ * itself.
+ *
+ * @param {unknown} before
+ * @param {unknown} now
+ * @param {number} [depth]
+ * @returns {boolean}
+ */
+function says(before, now, depth = 2) {
+  if (Object.is(before, now)) return true;
+  if (depth === 0 || typeof before !== "object" || typeof now !== "object" || before === null || now === null) return false;
+  if (Array.isArray(before) !== Array.isArray(now)) return false;
+  if (Array.isArray(before) && Array.isArray(now)) {
+    return before.length === now.length && before.every((one, place) => Object.is(one, now[place]));
+  }
+  const fields = Object.entries(now);
+  return Object.keys(before).length === fields.length && fields.every(([key, one]) => says(/** @type {any} */ (before)[key], one, depth - 1));
 }
