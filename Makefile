@@ -24,6 +24,7 @@ check: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	sh tools/js_check.sh
 
 bench: setup
 	$(PY) -m benchmarks

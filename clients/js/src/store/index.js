@@ -265,7 +265,7 @@ export class Store extends State {
   /** @param {import("../frames.js").EventFrame} frame */
   #event(frame) {
     if (this.apply(frame)) this.#recountSoon();
-    if (this.records.unsure.size > 0) void this.#loadUnsureRoots();
+    if (this.records.unsure.size + this.records.strangers.size > 0) void this.#loadUnsureRoots();
     if (this.records.size > this.#pruneAt) this.#prune();
   }
 
@@ -386,15 +386,29 @@ export class Store extends State {
     const { channel_id, seq } = this.records.get(rootId) ?? (await this.#rest.message(rootId));
     await this.loading.load(
       (minPosition) => this.#rest.messages(channel_id, { before: seq + 1, limit: 1, minPosition }),
-      (page, later) => this.learn(page, later),
+      (page, later) => {
+        this.records.distrust(rootId);
+        this.learn(page, later);
+      },
     );
     this.views.touch(`timeline:${rootId}`);
   }
 
+  /** Load the roots anew whose replies could not be counted. */
   async #loadUnsureRoots() {
-    const roots = [...this.records.unsure];
+    const roots = new Set(this.records.unsure);
+    const strangers = [...this.records.strangers];
     this.records.unsure.clear();
-    await Promise.all(roots.map((rootId) => this.#loadRoot(rootId).catch(() => undefined)));
+    this.records.strangers.clear();
+    const end = this.loading.begin();
+    try {
+      const found = await Promise.all(strangers.map((id) => this.#rest.message(id).catch(() => null)));
+      for (const message of found) if (message?.parent_id) roots.add(message.parent_id);
+      const held = [...roots].filter((rootId) => this.records.get(rootId) !== undefined);
+      await Promise.all(held.map((rootId) => this.#loadRoot(rootId).catch(() => undefined)));
+    } finally {
+      end();
+    }
   }
 
   /** Forget messages that nothing shows. */

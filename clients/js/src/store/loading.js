@@ -64,7 +64,7 @@ export class Loading {
    */
   async load(load, take) {
     const generation = this.#generation;
-    this.#running += 1;
+    const end = this.begin();
     try {
       for (let tries = 0; tries < TRIES; tries += 1) {
         const since = this.#position;
@@ -81,12 +81,19 @@ export class Loading {
       }
       throw new SermoError("unavailable", "The server's views are behind.");
     } finally {
-      this.#running -= 1;
-      if (this.#running === 0) {
-        this.#frames = [];
-        for (const tell of this.#idle.splice(0)) tell();
-      }
+      end();
     }
+  }
+
+  /** Something begins that loads. @returns {() => void} it has ended */
+  begin() {
+    this.#running += 1;
+    return () => {
+      this.#running -= 1;
+      if (this.#running > 0) return;
+      this.#frames = [];
+      for (const tell of this.#idle.splice(0)) tell();
+    };
   }
 
   /** Resolves when nothing is being loaded. @returns {Promise<void>} */

@@ -18,6 +18,8 @@ export class Records {
   #held = new Map();
   /** Roots whose last reply is not known, to be loaded anew. @type {Set<string>} */
   unsure = new Set();
+  /** Deleted messages of which it is not known whether they were replies of a root that is held. @type {Set<string>} */
+  strangers = new Set();
 
   /** @param {string} messageId */
   get(messageId) {
@@ -32,7 +34,7 @@ export class Records {
    */
   put(message, asOf) {
     const held = this.#held.get(message.message_id);
-    if (held === undefined || held.asOf < asOf) this.#held.set(message.message_id, { message: whole(message), asOf });
+    if (held === undefined || held.asOf <= asOf) this.#held.set(message.message_id, { message: whole(message), asOf });
   }
 
   /**
@@ -65,6 +67,27 @@ export class Records {
       if (left > 0 && createdAt >= (root.last_reply_at ?? "")) this.unsure.add(rootId);
       return { ...root, reply_count: left, last_reply_at: left === 0 ? null : root.last_reply_at };
     });
+  }
+
+  /**
+   * Something that was never seen was deleted: perhaps a reply of a root that is held.
+   *
+   * @param {string} messageId
+   * @param {string} channelId
+   * @param {number} position
+   */
+  strangerDeleted(messageId, channelId, position) {
+    for (const { message, asOf } of this.#held.values()) {
+      if (message.channel_id !== channelId || message.reply_count === 0 || asOf >= position) continue;
+      this.strangers.add(messageId);
+      return;
+    }
+  }
+
+  /** @param {string} messageId what is known of it is wrong: the next page that has it is right */
+  distrust(messageId) {
+    const held = this.#held.get(messageId);
+    if (held !== undefined) this.#held.set(messageId, { ...held, asOf: -1 });
   }
 
   /** Positions have lost their meaning: what is known is older than anything that is loaded now. */

@@ -305,13 +305,20 @@ export class State {
 
   /** @param {EventFrame} frame */
   #changeMessages(frame) {
-    const known = frame.type === "message_deleted" ? this.facts.get(frame.data.message_id) : undefined;
     const changed = this.records.apply(frame);
-    if (frame.type === "message_deleted" && known !== undefined && !known.is_deleted && known.parent_id !== null) {
-      changed.push(...this.records.replyDeleted(known.parent_id, frame.id, known.created_at));
-    }
+    if (frame.type === "message_deleted") changed.push(...this.#replyDeleted(frame));
     this.facts.apply(frame);
     for (const messageId of changed) this.touchMessage(messageId);
+  }
+
+  /**
+   * @param {import("../frames.js").MessageDeletedFrame} frame
+   * @returns {string[]}
+   */
+  #replyDeleted({ id, channel_id, data }) {
+    const fact = this.facts.get(data.message_id);
+    if (fact === undefined) this.records.strangerDeleted(data.message_id, channel_id, id);
+    return fact === undefined || fact.parent_id === null ? [] : this.records.replyDeleted(fact.parent_id, id, fact.created_at);
   }
 
   /** @param {import("./messages.js").PostedFrame} frame */

@@ -127,7 +127,8 @@ export class Threads {
       if (this.#refused.has(data.parent_id)) return "same";
       // A deleted root without replies is in no list, though I may follow it; one that was never seen is taken for undeleted.
       const mayBeHidden = this.#facts.get(data.parent_id)?.is_deleted ?? false;
-      const begins = byMe || data.mentions.includes(this.#facts.me);
+      // Of one that was deleted since it is not told whom it mentioned, who follow the thread all the same.
+      const begins = byMe || data.redacted === true || data.mentions.includes(this.#facts.me);
       return this.#isComplete && !begins && !mayBeHidden ? "same" : "unsure";
     }
     this.#followed.delete(data.parent_id);
@@ -142,12 +143,14 @@ export class Threads {
   #edit({ id, data }) {
     const fact = this.#facts.get(data.message_id);
     const mentionsMe = data.mentions_channel || data.mentions.includes(this.#facts.me);
-    if (fact === undefined) return mentionsMe || this.all.some((thread) => thread.mention_count > 0) ? "unsure" : "same";
+    if (fact === undefined) {
+      const matters = mentionsMe || data.redacted === true || this.all.some((thread) => thread.mention_count > 0);
+      return matters ? "unsure" : "same";
+    }
     if (fact.parent_id === null || fact.is_deleted) return "same";
     const thread = this.#followed.get(fact.parent_id);
-    if (thread === undefined || data.mentions.includes(this.#facts.me)) {
-      return data.mentions.includes(this.#facts.me) ? "unsure" : "same";
-    }
+    const mayBegin = data.mentions.includes(this.#facts.me) || data.redacted === true;
+    if (thread === undefined || mayBegin) return mayBegin ? "unsure" : "same";
     if (id <= thread.asOf) return "same";
     if (fact.asOf >= id) return "unsure";
     if (fact.author_id === this.#facts.me || fact.seq <= thread.read_seq || fact.mentions_me === mentionsMe) return "same";
