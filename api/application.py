@@ -22,6 +22,7 @@ from api import (
     messages,
     mine,
     openapi,
+    page,
     people,
     pins,
     problems,
@@ -117,7 +118,8 @@ def routes(private_route_handlers: Sequence[ControllerRouterHandler] = ()) -> li
         response_headers=_PRIVATE,
     )
     documents = (docs.openapi, docs.docs, docs.asyncapi, docs.socket_docs)
-    return [public, private, health.live, health.ready, health.metrics, *documents]
+    pages = (page.index, page.operate, page.web_file, page.client_file)
+    return [public, private, health.live, health.ready, health.metrics, *documents, *pages]
 
 
 def create_app(
