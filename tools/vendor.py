@@ -109,7 +109,7 @@ _LICENCE = re.compile(r"package/LICENSE([.-].*)?", re.IGNORECASE)
 
 
 def to_relative(text: str) -> str:
-    """The module without its source map, and with imports that a browser can follow. Raises `KeyError` for one that is not here."""
+    """The module without its source map, with imports that a browser can follow. Raises `KeyError` for one that is not here."""
 
     def replace(found: re.Match[str]) -> str:
         return f"{found['before']}{found['quote']}{IMPORTS[found['name']]}{found['quote']}"

@@ -73,7 +73,7 @@ function Open({ channel, isMember }) {
       ? html`<p class="instead">This channel is archived. It can be read, and nothing can be added.</p>`
       : isMember
         ? html`<${Composer} key=${id} channelId=${id} label=${`Message ${title}`} messages=${() => shown.current.messages} />`
-        : html`<p class="instead">You are looking at ${title}. <button type="button" class="button primary small" onClick=${() => attempt(store.join ? store.join(id) : engine.peek().client.join(id))}>Join channel</button></p>`}
+        : html`<p class="instead">You are looking at ${title}. <button type="button" class="button primary small" onClick=${() => attempt(engine.peek().client.join(id))}>Join channel</button></p>`}
   </section>`;
 }
 

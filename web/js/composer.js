@@ -75,7 +75,7 @@ export function Composer({ channelId, rootId, label, messages }) {
       const last = messages().findLast((message) => message.author_id === store.userId && message.seq !== null && !message.deleted_at);
       if (last === undefined) return;
       event.preventDefault();
-      editing.value = last.message_id;
+      editing.value = `${rootId === undefined ? "channel" : "thread"}:${last.message_id}`;
     }
   };
   const take = (event, files) => {

@@ -35,7 +35,7 @@ function Message({ message, goesOn, isTarget = false, place }) {
   const author = useStore((store) => store.user(message.author_id), [message.author_id]);
   const me = useStore((store) => store.userId);
   const { sending } = message;
-  const isEditing = editing.value === message.message_id;
+  const isEditing = editing.value === `${place}:${message.message_id}`;
   const isMentioned = message.mentions_channel || message.mentions.includes(me);
   const classes = ["message", goesOn && "goes-on", isMentioned && "mentioned", isTarget && "target", message.pinned && "pinned", sending && sending.state];
   return html`<article

@@ -35,19 +35,19 @@ export function Actions({ message, me, place }) {
       <button type="button" class="icon-button" aria-label="More actions" title="More actions" aria-haspopup="menu" aria-expanded=${open === "menu"} onClick=${() => setOpen(open === "menu" ? null : "menu")}>
         <${Icon} name="more" />
       </button>
-      ${open === "menu" && html`<${Menu} message=${message} me=${me} onClose=${close} />`}
+      ${open === "menu" && html`<${Menu} message=${message} me=${me} place=${place} onClose=${close} />`}
     </span>
   </div>`;
 }
 
-function Menu({ message, me, onClose }) {
+function Menu({ message, me, place, onClose }) {
   const channel = useStore((store) => store.channel(message.channel_id), [message.channel_id]);
   const isMine = message.author_id === me;
   const governs = channel !== null && (channel.role !== "member" || user.value?.is_admin);
   const mayPin = governs || channel?.kind === "direct";
   const { store, rest } = engine.peek();
   const items = [
-    isMine && channel !== null && { name: "Edit", icon: "edit", act: () => (editing.value = message.message_id) },
+    isMine && channel !== null && { name: "Edit", icon: "edit", act: () => (editing.value = `${place}:${message.message_id}`) },
     channel !== null && { name: "Mark as unread", icon: "unread", act: () => markUnread(message) },
     { name: "Copy link", icon: "link", act: () => copyLink(message) },
     { name: "Copy text", icon: "copy", act: () => copy(message.content, "The text is copied.") },

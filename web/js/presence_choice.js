@@ -15,7 +15,8 @@ const CHOICES = [
   ["offline", "Invisible"],
 ];
 const KEY = "sermo:presence";
-const chosen = signal("online");
+/** As I chose it. */
+export const chosen = signal("online");
 
 /** Say it again, as it was chosen before. */
 export function restorePresence() {

@@ -1,5 +1,5 @@
 /**
- * Where one is, as the address says it: `#/c/CHANNEL`, `#/c/CHANNEL/SEQ`, `#/threads`, `#/browse`, `#/people`, each with `?pane=` for
+ * Where one is, as the address says it: `#/c/CHANNEL`, `#/c/CHANNEL/SEQ`, `#/threads`, `#/browse`, `#/people`, `#/join/CODE`, each with `?pane=` for
  * what is open beside it: `thread:ROOT`, `user:ID`, `members`, `pins`, `search`.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { computed, signal } from "../vendor/signals.js";
 
-const VIEWS = ["threads", "browse", "people"];
+const VIEWS = ["threads", "browse", "people", "join"];
 
 const address = signal(location.hash);
 addEventListener("hashchange", () => (address.value = location.hash));
@@ -24,7 +24,7 @@ function parse(hash) {
   const [kind = "", id = null] = (new URLSearchParams(query).get("pane") ?? "").split(":");
   const pane = kind === "" ? null : { kind, id };
   if (view === "c" && channelId) return { view: "channel", channelId, seq: seq === "" ? null : Number(seq), pane };
-  return { view: VIEWS.includes(view) ? view : "home", channelId: null, seq: null, pane };
+  return { view: VIEWS.includes(view) ? view : "home", channelId: null, seq: null, code: view === "join" ? channelId : null, pane };
 }
 
 /** @param {{ kind: string, id?: string | null } | null} pane */

@@ -5,16 +5,16 @@
  */
 
 import { memo } from "./memo.js";
-import { useState } from "../vendor/hooks.js";
+import { useEffect, useState } from "../vendor/hooks.js";
 import { KindIcon, useChannelName, useOthers } from "./channel_names.js";
 import { ConnectionLine } from "./connection_line.js";
 import { counted, plural } from "./format.js";
 import { html } from "./html.js";
 import { Icon, Logo } from "./icons.js";
 import { signOut, user, useStore } from "./model.js";
-import { Avatar, Presence, nameOf } from "./people.js";
+import { Avatar, nameOf } from "./people.js";
 import { Popover } from "./popover.js";
-import { PresenceChoice } from "./presence_choice.js";
+import { PresenceChoice, chosen, restorePresence } from "./presence_choice.js";
 import { route, to } from "./route.js";
 import { sections } from "./sections.js";
 import { ThemeChoice } from "./theme.js";
@@ -94,11 +94,13 @@ const ChannelLink = memo(function ChannelLink({ channel, isCurrent }) {
 function Me() {
   const [isOpen, setOpen] = useState(false);
   const me = useStore((store) => store.user(store.userId)) ?? user.value;
+  const isLive = useStore((store) => store.connection().name === "live");
+  useEffect(restorePresence, []);
   return html`<div class="me opener">
     <button type="button" class="me-button" aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${`You: ${nameOf(me)}`} onClick=${() => setOpen(!isOpen)}>
       <${Avatar} userId=${me.user_id} size="medium" />
       <span class="me-text"><b>${nameOf(me)}</b><small>${me.status_text || `@${me.username}`}</small></span>
-      <${Presence} userId=${me.user_id} isSilent />
+      <span class="presence ${isLive ? chosen.value : "offline"}"></span>
     </button>
     ${isOpen &&
     html`<${Popover} label="You" role="menu" class="menu" onClose=${() => setOpen(false)}>

@@ -8,7 +8,7 @@ import { signal } from "../vendor/signals.js";
 
 /** The dialog that is open: `{ kind, ... }`. */
 export const dialog = signal(null);
-/** The message that is being edited. */
+/** The message that is being edited, and where: `channel:ID` or `thread:ID`. */
 export const editing = signal(null);
 /** A channel or thread that was marked as unread here: nothing is marked as read there until one leaves it. */
 export const keptUnread = signal(null);

@@ -11,14 +11,14 @@ import { counted, plural, shortTime } from "./format.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { plain } from "./markdown.js";
-import { attempt, engine, useStore } from "./model.js";
+import { attempt, engine, useCall, useStore } from "./model.js";
 import { PagesEnd, PeopleSearch, usePages } from "./people_search.js";
 import { Avatar, Name, nameOf } from "./people.js";
-import { to } from "./route.js";
+import { route, to } from "./route.js";
 import { dialog } from "./ui.js";
 
 const PAGE = 50;
-const VIEWS = { threads: ThreadsView, browse: BrowseView, people: PeopleView };
+const VIEWS = { threads: ThreadsView, browse: BrowseView, people: PeopleView, join: JoinView };
 
 /** @param {{ view: keyof typeof VIEWS }} props */
 export function MainView({ view }) {
@@ -106,4 +106,23 @@ function PeopleView() {
       </a>`}
     <//>
   <//>`;
+}
+
+function JoinView() {
+  const { rest } = engine.value;
+  const { code } = route.value;
+  const { value, error, isLoading } = useCall(() => rest.invitation(code), [code]);
+  const join = () => attempt(rest.acceptInvitation(code).then(({ channel_id }) => enter(channel_id)));
+  if (isLoading) return html`<section class="welcome"><p role="status">Loading …</p></section>`;
+  if (error !== null) {
+    const text = error.status === 404 ? "It is used up, over, or was revoked." : error.message;
+    return html`<section class="welcome"><h1>This invitation is not good</h1><p>${text}</p></section>`;
+  }
+  return html`<section class="welcome">
+    <span class="intro-icon"><${KindIcon} channel=${value} size=${26} /></span>
+    <h1>${value.invited_by.display_name} invites you to #${value.name}</h1>
+    <p>${value.topic}</p>
+    <p class="muted">${plural(value.member_count, "member")}</p>
+    <p><button type="button" class="button primary" onClick=${join}>Join channel</button></p>
+  </section>`;
 }
