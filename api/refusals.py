@@ -51,6 +51,7 @@ CODES: dict[str, tuple[str, ...]] = {
     "deactivate_user": ("forbidden", "last_admin"),
     "reactivate_user": ("forbidden",),
     "list_reports": ("not_found",),
+    "node_metrics": ("not_found",),
     "get_events": ("resync_required", "overloaded"),
 }
 """Handler -> codes, beyond those of its form."""

@@ -128,3 +128,5 @@ class Services:
     ready: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], bytes]
     """What the node counts, in Prometheus' text format."""
+    numbers: Callable[[], list[tuple[str, dict[str, str], float]]]
+    """Chosen ones of them: metric, labels, value."""

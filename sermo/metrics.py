@@ -17,6 +17,36 @@ if TYPE_CHECKING:
     from sermo.node import Node
 
 
+CHOSEN = frozenset(
+    {
+        "process_start_time_seconds",
+        "process_resident_memory_bytes",
+        "sermo_connections",
+        "sermo_live_connections",
+        "sermo_present_people",
+        "sermo_commands_total",
+        "sermo_deliveries_total",
+        "sermo_frames_received_total",
+        "sermo_appended_events_total",
+        "sermo_append_seconds_sum",
+        "sermo_append_seconds_count",
+        "sermo_tail_position",
+        "sermo_tail_silence_seconds",
+        "sermo_views_lag_events",
+        "sermo_views_parked_events",
+        "sermo_search_lag_events",
+        "sermo_search_parked_events",
+        "sermo_resumes_total",
+        "sermo_closes_total",
+        "sermo_http_refusals_total",
+        "sermo_rate_limited_total",
+        "sermo_queue_length",
+        "sermo_queue_limit",
+        "sermo_queue_refusals_total",
+    }
+)
+"""The numbers that the operators' page shows."""
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else each histogram comes twice in this format
 
 
@@ -218,6 +248,15 @@ class Metrics:
         ):
             self._registry.register(histogram)
         ProcessCollector(registry=self._registry)
+
+    def numbers(self) -> list[tuple[str, dict[str, str], float]]:
+        """Those of `CHOSEN`: metric, labels, value."""
+        return [
+            (sample.name, dict(sample.labels), float(sample.value))
+            for metric in self._registry.collect()
+            for sample in metric.samples
+            if sample.name in CHOSEN
+        ]
 
     def render(self) -> bytes:
         """All of it as text."""

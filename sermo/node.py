@@ -225,6 +225,7 @@ class Node:
             blobs=self.files,
             ready=self.ready,
             metrics=self.metrics.render,
+            numbers=self.metrics.numbers,
         )
 
 

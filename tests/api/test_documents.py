@@ -24,6 +24,7 @@ CALLS = [
     ("post", "/v1/messages/{message_id}/report"),
     ("get", "/v1/admin/reports"),
     ("post", "/v1/admin/reports/{report_id}/resolve"),
+    ("get", "/v1/admin/metrics"),
     ("post", "/v1/channels"),
     ("get", "/v1/channels"),
     ("post", "/v1/directs"),
