@@ -99,7 +99,15 @@ function useOpening(channel, isMember) {
     const unread = now !== null && now.unread_count > 0 ? now.read_seq : null;
     if (seq === null) setNewAfter(unread);
     void opened(seq ?? (unread === null ? null : unread + 1));
-  }, [id, seq, visit, kept]);
+  }, [id, seq, visit, kept, isMember]);
+  useEffect(
+    () =>
+      store.subscribe(
+        (s) => s.channel(id)?.unread_count ?? 0,
+        (unread) => unread > 0 && !document.hasFocus() && setNewAfter((line) => Math.max(line ?? 0, store.channel(id).read_seq)),
+      ),
+    [id],
+  );
   useEffect(() => () => {
     if (keptUnread.peek()?.id === id) keptUnread.value = null;
     const { hasMoreAfter } = store.timeline(id);

@@ -6,20 +6,19 @@
 
 import { html } from "./html.js";
 
+/** The lines are drawn in these units and stretched to whatever room there is; what is to be read stands beside them. */
 const WIDTH = 600;
-const HEIGHT = 130;
-const LEFT = 42;
-const BOTTOM = 112;
-const TOP = 8;
+const HEIGHT = 100;
 const SPAN_MS = 300_000;
+const PARTS = [1, 0.5, 0];
 
 /** @param {{ title: string, unit?: string, series: { name: string, points: { at: number, value: number }[] }[] }} props */
 export function Chart({ title, unit = "", series }) {
   const ends = series.flatMap(({ points }) => points.slice(-1).map((point) => point.at));
   const now = Math.max(0, ...ends);
   const top = ceiling(Math.max(0, ...series.flatMap(({ points }) => points.map((point) => point.value))));
-  const x = (at) => LEFT + ((at - now + SPAN_MS) / SPAN_MS) * (WIDTH - LEFT);
-  const y = (value) => BOTTOM - (value / top) * (BOTTOM - TOP);
+  const x = (at) => ((at - now + SPAN_MS) / SPAN_MS) * WIDTH;
+  const y = (value) => HEIGHT - (value / top) * HEIGHT;
   const latest = series.map(({ points }) => points[points.length - 1]?.value ?? 0);
   return html`<figure class="chart">
     <figcaption class="chart-head">
@@ -28,20 +27,17 @@ export function Chart({ title, unit = "", series }) {
         ${series.map(({ name }, place) => html`<li key=${name}><i class="series-${place}"></i>${name} <b>${short(latest[place])}${unit}</b></li>`)}
       </ul>
     </figcaption>
-    <svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${`${title}: ${series.map(({ name }, place) => `${name} ${short(latest[place])}${unit}`).join(", ")}`}>
-      ${[0, 0.5, 1].map(
-        (part) => html`<g key=${part}>
-          <line class="grid" x1=${LEFT} x2=${WIDTH} y1=${y(top * part)} y2=${y(top * part)} />
-          <text x=${LEFT - 6} y=${y(top * part) + 4} text-anchor="end">${short(top * part)}</text>
-        </g>`,
-      )}
-      ${series.map(
-        ({ name, points }, place) =>
-          html`<polyline key=${name} class="series-${place}" points=${points.map((point) => `${x(point.at).toFixed(1)},${y(point.value).toFixed(1)}`).join(" ")} />`,
-      )}
-      <text x=${LEFT} y=${HEIGHT - 3}>5 min ago</text>
-      <text x=${WIDTH} y=${HEIGHT - 3} text-anchor="end">now</text>
-    </svg>
+    <div class="plot-frame">
+      <div class="ticks" aria-hidden="true">${PARTS.map((part) => html`<span key=${part}>${short(top * part)}</span>`)}</div>
+      <svg class="plot" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label=${`${title}: ${series.map(({ name }, place) => `${name} ${short(latest[place])}${unit}`).join(", ")}`}>
+        ${PARTS.map((part) => html`<line key=${part} class="grid" x1="0" x2=${WIDTH} y1=${y(top * part)} y2=${y(top * part)} />`)}
+        ${series.map(
+          ({ name, points }, place) =>
+            html`<polyline key=${name} class=${`series-${place}`} points=${points.map((point) => `${x(point.at).toFixed(1)},${y(point.value).toFixed(1)}`).join(" ")} />`,
+        )}
+      </svg>
+      <div class="span" aria-hidden="true"><span>5 min ago</span><span>now</span></div>
+    </div>
   </figure>`;
 }
 

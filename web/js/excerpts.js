@@ -14,7 +14,7 @@ import { go, route, to } from "./route.js";
 
 /** Where a message is to be seen. @param {any} message @param {{ kind: string, id?: string | null } | null} pane what stays open */
 function placeOf(message, pane) {
-  if (message.parent_id && !message.also_to_channel) return to.channel(message.channel_id, { pane: { kind: "thread", id: message.parent_id } });
+  if (message.parent_id && !message.also_to_channel) return to.channel(message.channel_id, { pane: { kind: "thread", id: message.parent_id, seq: message.seq } });
   return to.channel(message.channel_id, { seq: message.seq, pane });
 }
 

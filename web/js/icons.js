@@ -48,7 +48,7 @@ const PATHS = {
 
 /** @param {{ name: keyof typeof PATHS, size?: number }} props */
 export function Icon({ name, size = 18 }) {
-  return html`<svg class="icon" width=${size} height=${size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+  return html`<svg class="icon icon-${name}" width=${size} height=${size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
     <path d=${PATHS[name]} />
   </svg>`;
 }

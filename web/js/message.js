@@ -45,7 +45,7 @@ function Message({ message, goesOn, isTarget = false, place }) {
     data-message=${message.message_id}
     data-seq=${message.seq}
     onMouseEnter=${() => setActive(true)}
-    onMouseLeave=${() => setActive(false)}
+    onMouseLeave=${(event) => event.currentTarget.contains(document.activeElement) || setActive(false)}
     onFocusIn=${() => setActive(true)}
     onFocusOut=${(event) => event.currentTarget.contains(event.relatedTarget) || setActive(false)}
   >

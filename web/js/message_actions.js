@@ -81,7 +81,7 @@ async function markUnread(message) {
 function copyLink(message) {
   const inThread = message.parent_id && !message.also_to_channel;
   const hash = inThread
-    ? to.channel(message.channel_id, { pane: { kind: "thread", id: message.parent_id } })
+    ? to.channel(message.channel_id, { pane: { kind: "thread", id: message.parent_id, seq: message.seq } })
     : to.channel(message.channel_id, { seq: message.seq });
   return copy(`${location.origin}${location.pathname}${hash}`, "The link is copied.");
 }

@@ -21,6 +21,8 @@ const LOAD_PX = 1_200;
 /** A page that could not be loaded is asked for again after this. */
 const RETRY_MS = 3_000;
 const AT_END_PX = 40;
+/** What is free below the last row. */
+const END_PX = 12;
 const INTRO = "intro";
 
 /**
@@ -135,7 +137,7 @@ class List {
 
   /** Where the scroller has to be for the anchor to be where it was. */
   #place() {
-    const most = Math.max(0, this.heights.total - this.#height);
+    const most = Math.max(0, this.heights.total + END_PX - this.#height);
     const place = this.#anchor === null ? undefined : this.heights.place(this.#anchor.key);
     if (place !== undefined) this.#top = Math.min(most, Math.max(0, this.heights.top(place) - this.#anchor.offset));
     else if (this.#anchor === null) this.#top = most;

@@ -36,8 +36,9 @@ let running = null;
 /** Sign in with what an earlier visit has left, if anything. */
 export function resume() {
   addEventListener("storage", ({ key, newValue }) => {
-    if (key === TOKENS && (newValue === null || newValue === "null")) ended();
-    else if (key === TOKENS && user.value === null && session.user !== null) begin();
+    if (key !== TOKENS) return;
+    if (newValue === null || newValue === "null") ended();
+    else if (session.user !== null) begin(); // in another tab, perhaps as somebody else
   });
   if (session.user !== null) begin();
 }

@@ -1,6 +1,6 @@
 /**
  * Where one is, as the address says it: `#/c/CHANNEL`, `#/c/CHANNEL/SEQ`, `#/threads`, `#/browse`, `#/people`, `#/join/CODE`, each with `?pane=` for
- * what is open beside it: `thread:ROOT`, `user:ID`, `members`, `pins`, `search`.
+ * what is open beside it: `thread:ROOT`, `thread:ROOT:SEQ`, `user:ID`, `members`, `pins`, `search`.
  *
  * @module
  */
@@ -21,15 +21,15 @@ export const route = computed(() => parse(address.value));
 function parse(hash) {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [view = "", channelId = null, seq = ""] = path.split("/");
-  const [kind = "", id = null] = (new URLSearchParams(query).get("pane") ?? "").split(":");
-  const pane = kind === "" ? null : { kind, id };
+  const [kind = "", id = null, at = ""] = (new URLSearchParams(query).get("pane") ?? "").split(":");
+  const pane = kind === "" ? null : { kind, id, seq: at === "" ? null : Number(at) };
   if (view === "c" && channelId) return { view: "channel", channelId, seq: seq === "" ? null : Number(seq), pane };
   return { view: VIEWS.includes(view) ? view : "home", channelId: null, seq: null, code: view === "join" ? channelId : null, pane };
 }
 
-/** @param {{ kind: string, id?: string | null } | null} pane */
+/** @param {{ kind: string, id?: string | null, seq?: number | null } | null} pane */
 function withPane(path, pane) {
-  return pane === null ? path : `${path}?pane=${pane.kind}${pane.id ? `:${pane.id}` : ""}`;
+  return pane === null ? path : `${path}?pane=${[pane.kind, pane.id, pane.seq].filter((part) => part !== null && part !== undefined).join(":")}`;
 }
 
 function main({ view, channelId }) {

@@ -49,8 +49,8 @@ export function SearchPane() {
         <${AuthorChoice} value=${author} onChange=${(id) => set({ author: id })} />
         <select aria-label="What it carries" value=${has} onChange=${(event) => set({ has: event.currentTarget.value })}>${HAS.map(([value, name]) => html`<option key=${value} value=${value}>${name}</option>`)}</select>
         <select aria-label="Order" value=${sort} onChange=${(event) => set({ sort: event.currentTarget.value })}><option value="">Newest first</option><option value="rank">Best first</option></select>
-        <label class="date">From <input type="date" value=${after} onChange=${(event) => set({ after: event.currentTarget.value })} /></label>
-        <label class="date">To <input type="date" value=${before} onChange=${(event) => set({ before: event.currentTarget.value })} /></label>
+        <label class="date">from <input type="date" value=${after} onChange=${(event) => set({ after: event.currentTarget.value })} /></label>
+        <label class="date">to <input type="date" value=${before} onChange=${(event) => set({ before: event.currentTarget.value })} /></label>
       </div>
     </form>
     <div class="pane-scroll" aria-live="polite">

@@ -14,11 +14,13 @@ import { MessageRow } from "./message.js";
 import { MessageList } from "./message_list.js";
 import { attempt, engine, useStore } from "./model.js";
 import { PaneFrame } from "./pane_frame.js";
-import { to } from "./route.js";
+import { route, to, visits } from "./route.js";
 import { TypingLine } from "./typing_line.js";
 import { keptUnread } from "./ui.js";
 
 const AGAIN_MS = 3_000;
+/** So far back a reply is looked for. */
+const PAGES_MAX = 20;
 
 const Row = (props) => html`<${MessageRow} ...${props} place="thread" />`;
 
@@ -61,8 +63,20 @@ export function ThreadPane({ id }) {
   <//>`;
 }
 
+/** The newest replies, and older ones up to this one. */
+async function load(store, id, seq) {
+  await store.openThread(id);
+  for (let pages = 0; seq !== null && pages < PAGES_MAX; pages += 1) {
+    const { messages, hasMoreBefore } = store.thread(id);
+    if (!hasMoreBefore || (messages[0]?.seq ?? 0) <= seq) return;
+    await store.loadOlderReplies(id);
+  }
+}
+
 function useOpening(id) {
   const { store } = engine.value;
+  const seq = route.value.pane?.seq ?? null;
+  const visit = visits.value;
   const [target, setTarget] = useState(null);
   const [newAfter, setNewAfter] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -72,15 +86,16 @@ function useOpening(id) {
     const { unread_count, read_seq } = store.thread(id);
     const unreadAfter = unread_count > 0 ? read_seq : null;
     setNewAfter(unreadAfter);
-    store.openThread(id).then(
-      () => (setProblem(null), setTarget({ seq: unreadAfter === null ? null : unreadAfter + 1, key: {} })),
+    const at = seq ?? (unreadAfter === null ? null : unreadAfter + 1);
+    load(store, id, at).then(
+      () => (setProblem(null), setTarget({ seq: at, key: {} })),
       (error) => {
         if (error.status === 404) setProblem("There is no such thread, or it is not for you to see.");
         else later = setTimeout(() => setAgain((n) => n + 1), AGAIN_MS);
       },
     );
     return () => clearTimeout(later);
-  }, [id, again]);
+  }, [id, seq, visit, again]);
   useEffect(() => () => {
     if (keptUnread.peek()?.id === id) keptUnread.value = null;
     store.release(id);
