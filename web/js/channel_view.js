@@ -91,7 +91,7 @@ function useOpening(channel, isMember) {
     const known = store.timeline(id);
     if (at === null && (!known.isLoaded || known.hasMoreAfter)) await store.open(id);
     if (at !== null && !holds(known, at)) await store.jumpTo(id, at);
-    setTarget({ seq: at, key: {} });
+    setTarget({ seq: at, key: {}, isMarked: at !== null && at === route.peek().seq });
   };
   const opened = (at) => open(at).catch(() => setTimeout(() => setKept({}), 3_000)); // again, when it may be back
   useEffect(() => {

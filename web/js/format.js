@@ -15,6 +15,13 @@ const DAY_MS = 86_400_000;
 /** @param {string} at */
 export const time = (at) => TIME.format(new Date(at));
 
+/** Without what stands beside the digits: for a narrow place beside a full time. @param {string} at */
+export const bareTime = (at) =>
+  TIME.formatToParts(new Date(at))
+    .filter(({ type, value }) => type !== "dayPeriod" && value.trim() !== "")
+    .map(({ value }) => value)
+    .join("");
+
 /** @param {string} at */
 export const fullTime = (at) => FULL.format(new Date(at));
 

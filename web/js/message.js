@@ -8,7 +8,7 @@ import { memo } from "./memo.js";
 import { useState } from "../vendor/hooks.js";
 import { Attachments } from "./attachments.js";
 import { Editor } from "./editor.js";
-import { day, fullTime, plural, shortTime, time } from "./format.js";
+import { bareTime, day, fullTime, plural, shortTime, time } from "./format.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 import { isOnlyEmoji, markdown } from "./markdown.js";
@@ -51,7 +51,7 @@ function Message({ message, goesOn, isTarget = false, place }) {
   >
     <div class="gutter">
       ${goesOn
-        ? html`<time class="small-time" dateTime=${message.created_at}>${time(message.created_at)}</time>`
+        ? html`<time class="small-time" dateTime=${message.created_at}>${bareTime(message.created_at)}</time>`
         : html`<a href=${to.pane("user", message.author_id)} tabindex="-1" aria-hidden="true"><${Avatar} userId=${message.author_id} /></a>`}
     </div>
     <div class="body">

@@ -31,7 +31,8 @@ const INTRO = "intro";
  * @param {string} props.label
  * @param {string} props.userId
  * @param {number | null} props.newAfter the last seq that was read, where a line shall be drawn after it
- * @param {{ seq: number | null, key: unknown } | null} props.target where to go, once for each key: a seq, or the end
+ * @param {{ seq: number | null, key: unknown, isMarked?: boolean } | null} props.target where to go, once for each key: a seq, or the
+ *   end. Nothing is shown before there is one. `isMarked`: the message is what one came for
  * @param {() => Promise<void>} props.loadOlder
  * @param {() => Promise<void>} props.loadNewer
  * @param {() => void} props.toLatest load the newest
@@ -56,7 +57,7 @@ export function MessageList({ view, label, userId, newAfter, target, loadOlder, 
   useEffect(() => list.watch(scroller.current, inner.current), []);
 
   const isAway = !list.isAtEnd || view.hasMoreAfter;
-  return html`<div class="message-list">
+  return html`<div class="message-list ${list.isPlaced ? "" : "unplaced"}">
     <div
       class="scroller"
       ref=${scroller}
@@ -122,17 +123,21 @@ class List {
     this.heights.take(this.all);
     if (target !== null && target.key !== this.#target && view.isLoaded && view.loading !== "around" && view.loading !== "newest") {
       this.#target = target.key;
-      this.#aim(target.seq);
+      this.#aim(target);
     }
     this.#place();
   }
 
-  #aim(seq) {
+  #aim({ seq, isMarked = false }) {
     const row = seq === null ? undefined : this.#messages.find(({ message }) => message.seq === null || message.seq >= seq);
     this.#anchor = row === undefined ? null : { key: row.key, offset: this.#height * 0.28 };
-    this.targetKey = row?.message.seq === seq ? row.key : null;
+    this.targetKey = isMarked && row?.message.seq === seq ? row.key : null;
     this.isAtEnd = this.#anchor === null;
     this.#seen = -1;
+  }
+
+  get isPlaced() {
+    return this.#target !== null;
   }
 
   /** Where the scroller has to be for the anchor to be where it was. */
@@ -219,7 +224,7 @@ class List {
   }
 
   #tellSeen() {
-    if (document.visibilityState !== "visible" || !document.hasFocus() || this.#scroller === null) return;
+    if (!this.isPlaced || document.visibilityState !== "visible" || !document.hasFocus() || this.#scroller === null) return;
     let place = this.heights.at(this.#top + this.#height);
     while (place > 0 && this.heights.top(place + 1) > this.#top + this.#height + 2) place -= 1;
     while (place > 0 && (this.all[place]?.message?.seq ?? null) === null) place -= 1;

@@ -88,7 +88,7 @@ function useOpening(id) {
     setNewAfter(unreadAfter);
     const at = seq ?? (unreadAfter === null ? null : unreadAfter + 1);
     load(store, id, at).then(
-      () => (setProblem(null), setTarget({ seq: at, key: {} })),
+      () => (setProblem(null), setTarget({ seq: at, key: {}, isMarked: seq !== null })),
       (error) => {
         if (error.status === 404) setProblem("There is no such thread, or it is not for you to see.");
         else later = setTimeout(() => setAgain((n) => n + 1), AGAIN_MS);
