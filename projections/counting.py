@@ -5,7 +5,7 @@ CHANNEL_CAP = 1_000
 SCANNED_PER_COUNTED = 20
 """Own messages are passed over; after so many entries a unit of the cap, the count says that there may be more."""
 
-MINE = "memberships_v2.memberships m join unread_v2.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
+MINE = "memberships_v2.memberships m join unread_v3.markers k on k.user_id = m.user_id and k.channel_id = m.channel_id"
 
 
 def mentions_capped(mention_count: int, cap: int) -> bool:
@@ -35,4 +35,4 @@ THREAD_MARKER = (
 )
 """Of a followed thread `f`, its own marker `tm` (perhaps none) and the channel's `k`: the latest of what was set since the
 thread was last marked as unread."""
-OWN_MARKER = "left join unread_v2.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id"
+OWN_MARKER = "left join unread_v3.thread_markers tm on tm.user_id = f.user_id and tm.root_id = f.root_id"

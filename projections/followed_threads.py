@@ -66,7 +66,7 @@ _COUNTS = f"""
     cross join lateral ({count_of_others("t.parent_id = page.root_id and t.seq > page.marker")}) as u
     cross join lateral (
         select least(count(*), %(cap)b)::int as mention_count from (
-            (select x.message_id from unread_v2.mentions x where x.user_id = %(me)b and x.channel_id = page.channel_id
+            (select x.message_id from unread_v3.mentions x where x.user_id = %(me)b and x.channel_id = page.channel_id
                 and x.parent_id = page.root_id and x.seq > page.marker limit %(cap)b)
             union
             (select t.message_id from timeline_v2.messages t where t.channel_id = page.channel_id and t.mentions_channel
@@ -76,7 +76,7 @@ _COUNTS = f"""
     ) as n
 """
 
-_POSITION = position_of("memberships_v2", "reactions_v1", "threads_v2", "timeline_v2", "unread_v2")
+_POSITION = position_of("memberships_v2", "reactions_v1", "threads_v2", "timeline_v2", "unread_v3")
 
 
 async def my_threads(

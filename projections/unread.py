@@ -11,12 +11,12 @@ from uuid import UUID
 from domain.decider import Recorded
 from domain.membership import MemberJoined
 from domain.message import MessageDeleted, MessageEdited, MessagePosted
-from domain.reading import LevelSet, MarkedRead, MarkedUnread
+from domain.reading import LevelSet, MarkedRead, MarkedUnread, ThreadFollowed, ThreadUnfollowed
 from projections.columns import Bools, Int8s, Texts, Uuids
 from projections.projection import Write
 
 name = "unread"
-version = 2
+version = 3
 
 
 def tables(schema: str) -> str:
@@ -26,7 +26,9 @@ def tables(schema: str) -> str:
             user_id uuid not null, channel_id uuid not null, read_seq bigint not null,
             threads_read_seq bigint not null, threads_position bigint not null,
             threads_low_seq bigint not null, -- no followed thread's marker lies below it
-            level text not null default 'all', primary key (user_id, channel_id)
+            level text not null default 'all',
+            has_own_threads bool not null default false, -- marked a thread, or followed or left one by hand, once
+            primary key (user_id, channel_id)
         );
         create table {schema}.thread_markers (
             user_id uuid not null, root_id uuid not null, read_seq bigint not null,
@@ -62,6 +64,7 @@ class _Folded:
         self.threads: dict[_Key, tuple[int, int]] = {}
         """A thread's marker, and the position of the mark_unread that set it; 0 where it moves forward to here."""
         self.levels: dict[_Key, str] = {}
+        self.own_threads: set[_Key] = set()
         self.posted: dict[UUID, tuple[MessagePosted, int]] = {}
         self.mentions: dict[UUID, tuple[UUID, ...]] = {}
         self.edited: dict[UUID, tuple[UUID, ...]] = {}
@@ -85,6 +88,8 @@ class _Folded:
             self._mark(event, recorded.position)
         elif isinstance(event, MarkedUnread):
             self._mark_unread(event, recorded.position)
+        elif isinstance(event, ThreadFollowed | ThreadUnfollowed):
+            self.own_threads.add((event.user_id, event.channel_id))
         elif isinstance(event, LevelSet):
             self.levels[event.user_id, event.channel_id] = event.level.value
 
@@ -96,6 +101,7 @@ class _Folded:
 
     def _mark(self, event: MarkedRead, position: int) -> None:
         if event.parent_id is not None:
+            self.own_threads.add((event.user_id, event.channel_id))
             seq, unread_position = self.threads.get((event.user_id, event.parent_id), (0, 0))
             self.threads[event.user_id, event.parent_id] = (max(event.seq, seq), unread_position)
             return
@@ -114,6 +120,7 @@ class _Folded:
         if event.parent_id is None:
             self.marked[key] = (True, event.seq - 1)
             return
+        self.own_threads.add(key)
         self.threads[event.user_id, event.parent_id] = (event.seq - 1, position)
         self.lowest[key] = min(event.seq - 1, self.lowest.get(key, _NONE))
 
@@ -129,6 +136,7 @@ def fold(schema: str, batch: Sequence[Recorded]) -> list[Write]:
         *_moves(schema, folded, sorted(moved)),
         *_threads(schema, folded.threads),
         *_levels(schema, folded.levels),
+        *_own_threads(schema, folded.own_threads),
         *_mention_rows(schema, folded),
         *_older_mentions(schema, folded.edited),
     ]
@@ -210,6 +218,16 @@ def _levels(schema: str, levels: dict[_Key, str]) -> list[Write]:
         " as u(person, channel, level) where m.user_id = u.person and m.channel_id = u.channel"
     )
     return [(statement, (*_keys(levels), Texts(levels.values())))]
+
+
+def _own_threads(schema: str, keys: set[_Key]) -> list[Write]:
+    if not keys:
+        return []
+    statement = (
+        f"update {schema}.markers m set has_own_threads = true from unnest(%b::uuid[], %b::uuid[]) as u(person, channel)"
+        " where m.user_id = u.person and m.channel_id = u.channel and not m.has_own_threads"
+    )
+    return [(statement, tuple(_keys(sorted(keys))))]
 
 
 def _mention_rows(schema: str, folded: _Folded) -> list[Write]:

@@ -91,7 +91,7 @@ async def test_reads_that_depend_on_a_held_feed_beside_the_channels_say_so(
     channel_id = await ann.make_channel()
     message = await ann.say(channel_id, "hello")
     if feed == "her own":
-        _run(database, "alter table unread_v2.markers add check (read_seq < 2) not valid")
+        _run(database, "alter table unread_v3.markers add check (read_seq < 2) not valid")
         answer = await ann.put(f"/channels/{channel_id}/read", {"seq": message["seq"]})
     else:
         _run(database, "alter table people_v2.people add check (status_text <> 'poison')")

@@ -217,7 +217,7 @@ def test_the_shared_corpus_is_imported_whole_and_every_view_can_be_rebuilt(datab
     assert replies == [(len(messages) - len(per_thread),)]
     unread = rows(
         database,
-        "select count(*) from unread_v2.markers k join timeline_v2.messages t using (channel_id)"
+        "select count(*) from unread_v3.markers k join timeline_v2.messages t using (channel_id)"
         " where t.seq > k.read_seq and t.author_id <> k.user_id",
     )
     assert unread == [(0,)]
