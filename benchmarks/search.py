@@ -66,7 +66,7 @@ class _Words:
 async def _words(connection: AsyncConnection[Any], chance: random.Random) -> _Words:
     """Of a sample of the documents; without marks, and without the words that only one message has by its making."""
     cursor = await connection.execute(
-        "select ndoc, word from ts_stat('select lexemes from search_english_v1.documents"
+        "select ndoc, word from ts_stat('select lexemes from search_english_v2.documents"
         f" tablesample system ({SAMPLED_PERCENT}) repeatable (1)') where left(word, 1) <> %s and word !~ '^ref[0-9a-f]+$'",
         [MARK],
     )

@@ -7,7 +7,6 @@ Every message is read through the timeline, with the person's rights, in the sta
 may be at different positions: a message is found where both have the same text of it.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from projections import timeline
+from projections.excerpts import Segment, excerpts
 from projections.projection import may_see, position_of, schema_of
 from projections.search import (
     AUTHOR,
@@ -34,18 +34,13 @@ from projections.search import (
 )
 from projections.timeline import MessageRow
 
-_MUCH = 4
-"""A window with a fourth of what is wanted is large enough: the next size has 16 times as much."""
+_MUCH, _LITTLE = 2, 8
+"""A window with half of what is still wanted is large enough; else the next size has four times as much, and where it had less
+than an eighth, the one after that."""
 RANKED_MAX = 2_000
 """So many of the newest matches are ranked."""
 
 _TIMELINE_POSITION = position_of("channels_v2", "memberships_v2", "timeline_v2")
-_START, _STOP = "\x02", "\x03"
-"""Around a match, in an excerpt: no text keeps them, so nothing has to be escaped."""
-_AROUND = 600
-"""Characters of a longer text that are looked at for an excerpt."""
-_EXCERPTED_MAX = 8_192
-_HEADLINE = f'StartSel="{_START}", StopSel="{_STOP}", MaxWords=35, MinWords=15'
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +69,6 @@ class After(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By rank: the oldest of the matches that are ranked."""
 
 
-class Segment(msgspec.Struct, frozen=True):
-    """A part of an excerpt."""
-
-    text: str
-    is_match: bool
-
-
 class Result(msgspec.Struct, frozen=True):
     message: MessageRow
     excerpt: list[Segment]
@@ -95,12 +83,10 @@ class Results(msgspec.Struct, frozen=True):
     """At which it is true, for both views."""
 
 
-class _Match(msgspec.Struct, frozen=True):
-    """A document that matches, which the person may see as far as the search knows."""
-
-    position: int
-    message_id: UUID
-    rank: float
+_Match = tuple[float, int, UUID]
+"""Rank, position and message of a document that matches, which the person may see as far as the search knows. The best is the
+greatest; of equally good ones, the newest.
+"""
 
 
 async def find(
@@ -161,7 +147,6 @@ class _Finding:
         may, query, self._head, timeline_position, self._first, self._last, mine = row
         self.has_words = bool(query)
         self._parameters["query"] = query
-        self._parameters["stems"] = _stems(query)
         self.position = min(self._head, timeline_position)
         self._restrict([mark_of(CHANNEL, channel_id)] if channel_id else [PUBLIC, *(mark_of(CHANNEL, c) for c in mine)])
         self._filter()
@@ -214,19 +199,23 @@ class _Finding:
 
     async def by_time(self, after: After | None, limit: int) -> Results:
         """The newest results before the last page's last."""
-        results: list[Result] = []
-        positions: list[int] = []
+        found: list[tuple[int, MessageRow]] = []
         walk = self._walk(self._head if after is None else after.position - 1)
-        while len(results) <= limit and not walk.is_over:
-            found, seen = await self._read_window(walk, limit + 1)
-            results += [result for _, result in found]
-            positions += [position for position, _ in found]
-            walk.go_on(seen, limit + 1)
-        more = After(positions[limit - 1]) if len(results) > limit else None
-        return Results(results[:limit], more, self.position)
+        while len(found) <= limit and not walk.is_over:
+            missing = limit + 1 - len(found)
+            messages, seen = await self._read_window(walk, missing)
+            found += messages
+            walk.go_on(seen, missing)
+        more = After(found[limit - 1][0]) if len(found) > limit else None
+        return await self._page([message for _, message in found[:limit]], more)
 
-    async def _read_window(self, walk: "_Walk", limit: int) -> tuple[list[tuple[int, Result]], list[int]]:
-        """Results with their positions, and the positions of all that was looked at, newest first."""
+    async def _page(self, messages: Sequence[MessageRow], more: After | None) -> Results:
+        query, texts = self._parameters["query"], [message.content for message in messages]
+        parts = await excerpts(self._connection, self._language, query, texts)
+        return Results([Result(*pair) for pair in zip(messages, parts, strict=True)], more, self.position)
+
+    async def _read_window(self, walk: "_Walk", limit: int) -> tuple[list[tuple[int, MessageRow]], list[int]]:
+        """Messages with their positions, and the positions of all that was looked at, newest first."""
         matches = (
             f"select d.message_id, d.position, d.edited_at from {self._schema}.documents d where"
             f" {self._in_window(walk)} order by d.position desc limit %(limit)b"
@@ -235,7 +224,7 @@ class _Finding:
             self._through_timeline(matches), self._parameters | walk.parameters | {"limit": limit}, binary=True
         )
         rows = await cursor.fetchall()
-        return [(row[0], _to_result(row)) for row in rows if row[1] is not None], [row[0] for row in rows]
+        return [(row[0], timeline.to_row(row[1:])) for row in rows if row[1] is not None], [row[0] for row in rows]
 
     def _in_window(self, walk: "_Walk") -> str:
         """Matches in the window, by index `documents_lexemes`: a bitmap of the rows that have every condition."""
@@ -249,7 +238,7 @@ class _Finding:
         """
         return (
             f"with found as materialized ({matches}) select f.position, t.* from found f left join lateral ("
-            f" select {_excerpt(self._language, self._query)}, {timeline.COLUMNS} from timeline_v2.messages t"
+            f" select {timeline.COLUMNS} from timeline_v2.messages t"
             " where t.message_id = f.message_id and t.deleted_at is null and t.edited_at is not distinct from f.edited_at"
             f" and {may_see('t.channel_id', '%(me)b')}) as t on true order by f.position desc"
         )
@@ -260,26 +249,22 @@ class _Finding:
         """The best of the newest matches, after the last page's last."""
         newest = self._head if after is None else after.newest
         matches = await self._newest(newest, 0 if after is None else after.oldest)
-        oldest = matches[-1].position if matches else 0
-        matches.sort(key=_place)
+        oldest = matches[-1][1] if matches else 0
+        matches.sort(reverse=True)
         if after is not None and after.rank is not None:
-            matches = [match for match in matches if _place(match) > (-after.rank, -after.position)]
-        results: list[Result] = []
-        last: list[_Match] = []
+            matches = [match for match in matches if match[:2] < (after.rank, after.position)]
+        found: list[tuple[_Match, MessageRow]] = []
         at = 0
-        while len(results) <= limit and at < len(matches):
+        while len(found) <= limit and at < len(matches):
             chunk = matches[at : at + limit + 1]
-            found = await self._read_messages([match.message_id for match in chunk])
-            for match in chunk:
-                if match.message_id in found:
-                    results.append(found[match.message_id])
-                    last.append(match)
+            messages = await self._read_messages([message_id for _, _, message_id in chunk])
+            found += [(match, messages[match[2]]) for match in chunk if match[2] in messages]
             at += len(chunk)
         more = None
-        if len(results) > limit:
-            end = last[limit - 1]
-            more = After(end.position, end.rank, newest, oldest if after is None else after.oldest)
-        return Results(results[:limit], more, self.position)
+        if len(found) > limit:
+            (rank, position, _), _ = found[limit - 1]
+            more = After(position, rank, newest, oldest if after is None else after.oldest)
+        return await self._page([message for _, message in found[:limit]], more)
 
     async def _newest(self, newest: int, oldest: int) -> list[_Match]:
         """The newest matches, newest first, that have been as they are since `newest`."""
@@ -290,7 +275,7 @@ class _Finding:
             limit = RANKED_MAX - len(matches)
             cursor = await self._connection.execute(
                 # Ranked outside: PostgreSQL would rank all of the window before it cuts.
-                f"select d.position, d.message_id, ts_rank_cd(d.lexemes, {self._query})::float8 from ("
+                f"select ts_rank_cd(d.lexemes, {self._query})::float8, d.position, d.message_id from ("
                 f"select d.position, d.message_id, d.lexemes from {self._schema}.documents d"
                 f" where {self._in_window(walk)} and d.text_position <= %(newest)b"
                 " order by d.position desc limit %(limit)b) as d",
@@ -298,19 +283,19 @@ class _Finding:
                 binary=True,
             )
             rows = await cursor.fetchall()
-            matches += [_Match(*row) for row in rows]
-            walk.go_on([row[0] for row in rows], limit)
+            matches += rows
+            walk.go_on([position for _, position, _ in rows], limit)
         return matches
 
-    async def _read_messages(self, message_ids: Sequence[UUID]) -> dict[UUID, Result]:
+    async def _read_messages(self, message_ids: Sequence[UUID]) -> dict[UUID, MessageRow]:
         matches = (
             f"select message_id, position, edited_at from {self._schema}.documents where message_id = any(%(ids)b)"
         )
         cursor = await self._connection.execute(
             self._through_timeline(matches), self._parameters | {"ids": list(message_ids)}, binary=True
         )
-        results = [_to_result(row) for row in await cursor.fetchall() if row[1] is not None]
-        return {result.message.message_id: result for result in results}
+        messages = [timeline.to_row(row[1:]) for row in await cursor.fetchall() if row[1] is not None]
+        return {message.message_id: message for message in messages}
 
 
 class _Walk:
@@ -345,39 +330,9 @@ class _Walk:
             return
         _, bits = self._windows[self._size]
         self._before = max(((self._before - 1) >> bits) - 1, 0) << bits
-        if len(seen) * _MUCH < limit:
-            self._size = min(self._size + 1, len(self._windows) - 1)
-
-
-def _excerpt(language: str, query: str) -> str:
-    """In a query of messages `t`: an excerpt with its matches marked.
-
-    PostgreSQL reads all of the text that it is to excerpt, 2 ms for a long message. So it gets the part around what looks
-    like the first match; and the whole only where that has none after all, as of "better" for "good" in some language.
-    """
-    at = f"greatest(regexp_instr(t.content, %(stems)b, 1, 1, 0, 'i') - {_AROUND // 4}, 1)"
-    # Without the words that the cut went through.
-    part = rf"regexp_replace(substr(t.content, {at}, {_AROUND}), '^\S+\s|\s\S+$', '', 'g')"
-
-    def headline(of: str) -> str:
-        return f"ts_headline('{language}', translate({of}, '{_START}{_STOP}', ''), {query}, '{_HEADLINE}')"
-
-    return (
-        f"case when length(t.content) <= {_AROUND} then {headline('t.content')} else (select case"
-        f" when strpos(short.excerpt, '{_START}') > 0 then short.excerpt else {headline(f'left(t.content, {_EXCERPTED_MAX})')}"
-        f" end from (select {headline(part)} as excerpt offset 0) as short) end"
-    )
-
-
-def _stems(query: str) -> str:
-    """A regular expression for where a word of the query may begin: mostly as its stem does, but for an i, which may be a y."""
-    stems = {stem.replace("''", "'") for stem in re.findall(r"'((?:[^']|'')+)'", query)}
-    return "|".join(re.escape(stem.removesuffix("i") or stem) for stem in sorted(stems)) or "$"
-
-
-def _place(match: _Match) -> tuple[float, int]:
-    """Best first; of equally good ones the newest."""
-    return -match.rank, -match.position
+        missing = limit - len(seen)
+        self._size += (len(seen) * _MUCH < missing) + (len(seen) * _LITTLE < missing)
+        self._size = min(self._size, len(self._windows) - 1)
 
 
 def _any_of(marks: Sequence[str]) -> str:
@@ -396,14 +351,3 @@ def days(first: int, last: int) -> list[str]:
         marks.append(f"{mark}{first >> bits}")
         first += 1 << bits
     return marks
-
-
-def _to_result(row: Sequence[Any]) -> Result:
-    """A row of `_through_timeline`."""
-    segments = []
-    for part in row[1].split(_START):
-        matched, stop, rest = part.partition(_STOP)
-        if not stop:
-            matched, rest = "", part
-        segments += [Segment(text, is_match) for text, is_match in ((matched, True), (rest, False)) if text]
-    return Result(timeline.to_row(row[2:]), segments)

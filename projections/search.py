@@ -37,7 +37,7 @@ TRAITS = {"link": f"{MARK}l", "attachment": f"{MARK}f", "mention": f"{MARK}m"}
 Spans = tuple[tuple[str, int], ...]
 """Of numbers, each larger than the one before: its mark, and the power of two that is its length."""
 
-WINDOWS: Spans = ((f"{MARK}w", 12), (f"{MARK}x", 16), (f"{MARK}y", 20), (f"{MARK}z", 24))
+WINDOWS: Spans = tuple((f"{MARK}{letter}", bits) for letter, bits in zip("tuvwxyz", range(12, 25, 2), strict=True))
 """Windows of positions."""
 DAYS: Spans = ((f"{MARK}d", 0), (f"{MARK}e", 4), (f"{MARK}g", 8))
 """Spans of days. What was written before the first day or after the last counts as of that day."""
@@ -117,7 +117,7 @@ class _Folded:
 class Search:
     """The view, for one text search configuration."""
 
-    version = 1
+    version = 2
 
     def __init__(self, language: str = LANGUAGE, windows: Spans = WINDOWS) -> None:
         self.language = language

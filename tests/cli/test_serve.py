@@ -173,7 +173,7 @@ def test_embedded_server_builds_what_an_upgrade_has_not_built_before_it_is_ready
         dsn = running_dsn(data_dir)
         assert dsn is not None
         with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute("drop schema people_v2, search_english_v1 cascade")
+            connection.execute("drop schema people_v2, search_english_v2 cascade")
             connection.execute("update projections.core_group set schemas = '{people_v1}'")
         assert end(process, signal.SIGTERM) == (0, "")
     for is_built in (False, True):

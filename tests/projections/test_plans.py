@@ -74,7 +74,7 @@ _FILL = f"""
         select {_id("i", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, 'code', {_id("p", "3")}, now(),
             now() + interval '1 year', 5, 1, null
         from generate_series(1, {MESSAGES // 3}) as n;
-    insert into unread_v2.markers
+    insert into unread_v3.markers
         select m.user_id, m.channel_id, 100, 0, 1, 0, 'all' from memberships_v2.memberships m;
     insert into timeline_v2.messages
         select {_id("m", "n")}, {_id("c", f"1 + n % {CHANNELS}")}, n, n, {_AUTHOR}, 'hello', now(), null,
@@ -90,7 +90,7 @@ _FILL = f"""
         from timeline_v2.messages m where m.parent_id is not null;
     insert into threads_v2.threads
         select m.parent_id, max(m.seq), max(m.position) from timeline_v2.messages m where m.parent_id is not null group by 1;
-    insert into unread_v2.mentions
+    insert into unread_v3.mentions
         select m.message_id, {_id("p", f"1 + (m.seq + 1) % {PEOPLE}")}, m.channel_id, m.seq, m.parent_id, true
         from timeline_v2.messages m where m.seq % 3 = 0;
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, feed_id, feed_seq, recorded_at)
@@ -104,12 +104,12 @@ _FILL = f"""
     insert into stored_events (originator_id, originator_version, topic, state, notification_id, recorded_at)
         select {_id("deleted", "''")}, n, case n when 1000 then 'message.deleted.1' else 'message.pinned.1' end,
             '{_DELETED}', {MESSAGES} + n, now() from generate_series(1, 1000) as n;
-    insert into search_english_v1.channels select channel_id, kind = 'public' from channels_v2.channels;
-    insert into search_english_v1.days values (9000, 1, {MESSAGES});
-    insert into search_english_v1.documents
+    insert into search_english_v2.channels select channel_id, kind = 'public' from channels_v2.channels;
+    insert into search_english_v2.days values (9000, 1, {MESSAGES});
+    insert into search_english_v2.documents
         select d.message_id, d.channel_id, d.author_id, d.position, d.position, d.created_at, null, false,
             to_tsvector('english', 'hello w' || d.position % 5000) || {marks(WINDOWS)}
-        from (select *, false as has_attachment from timeline_v2.messages) d join search_english_v1.channels c using (channel_id),
+        from (select *, false as has_attachment from timeline_v2.messages) d join search_english_v2.channels c using (channel_id),
             lateral (select d.position % 10 = 0 as has_link, d.position % 7 = 0 as has_mention) as u;
     update notification_tracking set notification_id = {MESSAGES} where application_name in ('core', 'search');
 """

@@ -235,7 +235,7 @@ async def test_edits_and_deletions_take_effect(database: str) -> None:
         world.given(cast.delete_channel(cast.OWNER))
         await _town(connection, world, at)
         assert await _find(connection, "orange", cast.OWNER) == []
-        cursor = await connection.execute("select count(*) from search_english_v1.documents")
+        cursor = await connection.execute("select count(*) from search_english_v2.documents")
         assert await cursor.fetchone() == (0,)
 
 
