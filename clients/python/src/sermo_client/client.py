@@ -18,12 +18,13 @@ from sermo_client.calls import SermoRest
 from sermo_client.commands import Commands
 from sermo_client.connection import Connection, Reason, State
 from sermo_client.cursors import Cursor, CursorStore, MemoryCursors
-from sermo_client.errors import Closed, ProtocolViolation, SermoError
+from sermo_client.errors import Closed, ProtocolViolation, Unauthenticated
+from sermo_client.identity import Identity
 from sermo_client.link import Link
 from sermo_client.outbox import MemoryOutbox, OutboxStore
 from sermo_client.saving import Saver
 from sermo_client.stream import Item, Stream
-from sermo_client.tokens import CallbackToken, FixedToken, Pair, RefreshedToken, Tokens, claims
+from sermo_client.tokens import Pair, Tokens
 
 T = TypeVar("T", bound=Item)
 
@@ -35,9 +36,9 @@ class SermoClient(Commands):
     `refresh_token` (refreshed by itself; `on_tokens` is told of each new pair), `username` and `password`, `tokens` (your own
     kind), or a `ticket`.
 
-    `cursors`: where it goes on after a restart. `outbox`: where unsent messages wait. `account`: their name there, the user's
-    id if not given. `start`: without a cursor, `live` begins now and `snapshot` loads one first (`Resynced`). `buffer`: events
-    that wait for a slow application before reading pauses.
+    `cursors`: where it goes on after a restart. `outbox`: where unsent messages wait. `account`: whose they are there; if not
+    given, the user's id or `username@url`. `start`: without a cursor, `live` begins now and `snapshot` loads one first
+    (`Resynced`). `buffer`: events that wait for a slow application before reading pauses.
     """
 
     def __init__(
@@ -61,23 +62,22 @@ class SermoClient(Commands):
         name: str | None = "sermo-client-python/0.1",
         backoff: Backoff | None = None,
         connect_timeout_s: float = 5.0,
+        answer_timeout_s: float = 30.0,
         buffer: int = 10_000,
         trust_env: bool = True,
     ) -> None:
         self.rest = SermoRest(url, trust_env=trust_env)
-        if isinstance(token, str) and refresh_token is None:
-            tokens = FixedToken(token)
-        elif refresh_token is not None:
-            tokens = RefreshedToken(
-                self._refresh, refresh_token, token if isinstance(token, str) else None, on_pair=on_tokens
-            )
-        elif callable(token):
-            tokens = CallbackToken(token)
-        elif username is not None and password is not None:
-            self._password = (username, password)
-            tokens = CallbackToken(self._login)
-        self.tokens = self.rest.tokens = tokens
-        self._account = account
+        self._identity = Identity(
+            self.rest,
+            tokens=tokens,
+            token=token,
+            refresh_token=refresh_token,
+            on_tokens=on_tokens,
+            username=username,
+            password=password,
+            account=account,
+        )
+        self.tokens = self._identity.tokens
         self._channel_id = UUID(str(channel_id)) if channel_id is not None else None
         self._outbox_store = outbox or MemoryOutbox()
         self._saver = Saver(cursors or MemoryCursors())
@@ -87,13 +87,14 @@ class SermoClient(Commands):
             url,
             self._machine,
             self._stream,
-            tokens=tokens,
+            tokens=self.tokens,
             ticket=ticket,
             token_in_header=token_in_header,
             load_snapshot=self.rest.snapshot,
             begins_with_snapshot=start == "snapshot",
             on_state=self._on_link_state,
             connect_timeout_s=connect_timeout_s,
+            answer_timeout_s=answer_timeout_s,
             trust_env=trust_env,
         )
         super().__init__(link)
@@ -150,6 +151,8 @@ class SermoClient(Commands):
 
     async def start(self) -> None:
         """Begin to connect, and do not wait: what is sent meanwhile goes to the outbox."""
+        if self.state is State.CLOSED:
+            raise self._error() or Closed(self.reason)
         if self._connecting is None or (self._connecting.done() and not self._tasks):
             self._connecting = asyncio.create_task(self._start())
         await asyncio.shield(self._connecting)
@@ -163,7 +166,8 @@ class SermoClient(Commands):
 
     async def run(self) -> None:
         """Wait until the client is closed. Raises why, unless the application closed it."""
-        await self.start()
+        if self.state is not State.CLOSED:
+            await self.start()
         await self._ended.wait()
         if (error := self._error()) is not None:
             raise error
@@ -228,22 +232,23 @@ class SermoClient(Commands):
         if self._tasks:
             return
         self._ended.clear()
-        account = await self._find_account()
+        try:
+            account = await self._identity.find_account()
+        except Unauthenticated as error:
+            raise Closed(self._machine.token_refused(str(error)).reason) from error
+        if self._channel_id is not None:
+            account = f"{account}/{self._channel_id}"
         self._machine.cursor = await self._saver.load(account)
         self._sender = sending.Sender(self._link, self._outbox_store, account, self._stream.put)
         await self._sender.load()
-        loops = [self._run_link(), self._run_stream(), self._saver.run(), self._keep_token()]
+        loops = [self._run_link(), self._run_stream(), self._saver.run(), self._identity.keep_fresh(self._link)]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
-    async def _find_account(self) -> str:
-        account = self._account
-        if account is None and self.tokens is not None:
-            account = claims(await self.tokens.current()).sub or str((await self.rest.me()).user_id)
-        account = account or "nobody"
-        return account if self._channel_id is None else f"{account}/{self._channel_id}"
-
     async def _run_link(self) -> None:
-        await self._link.run()
+        try:
+            await self._link.run()
+        except Exception as error:  # of ours, or an observer's: said to who waits, not swallowed
+            self._fail(error)
         self._stream.end(self._error())
         self._ended.set()
 
@@ -251,20 +256,12 @@ class SermoClient(Commands):
         try:
             await self._stream.dispatch()
         except Exception as error:  # the application's: it ends the client, and is raised to who waits
-            self._failure = error
-            self._machine.failed(repr(error))
+            self._fail(error)
             await self._link.close()
 
-    async def _keep_token(self) -> None:
-        """Renew the token before it runs out, on the living connection."""
-        while self.tokens is not None and (delay_s := self.tokens.renew_in_s()) is not None:
-            await asyncio.sleep(max(delay_s, 1.0))
-            try:
-                renewed = await self.tokens.instead_of(await self.tokens.current())
-                if renewed is not None:
-                    await self._link.renew(renewed)
-            except SermoError:
-                await asyncio.sleep(5.0)  # the connection's own end will tell
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._machine.failed(repr(error))
 
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -292,10 +289,3 @@ class SermoClient(Commands):
     def _on_link_state(self) -> None:
         for observer in self._observers:
             observer(self.state, self.reason)
-
-    async def _refresh(self, refresh_token: str) -> Pair:
-        found = await self.rest.refresh(refresh_token)
-        return Pair(access_token=found.access_token, refresh_token=found.refresh_token, expires_in=found.expires_in)
-
-    async def _login(self) -> str:
-        return (await self.rest.login(*self._password)).access_token

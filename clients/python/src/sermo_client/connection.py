@@ -135,12 +135,10 @@ class Connection:
     # What the application wants
 
     def connect(self) -> Dial | None:
-        """Begin; None where it has begun."""
-        if self.state not in (State.IDLE, State.CLOSED):
+        """Begin; None where it has begun. What is closed stays closed."""
+        if self.state is not State.IDLE:
             return None
-        self.state, self.reason = State.CONNECTING, None
-        self._failures = self._rung = 0
-        self._has_tried_fresh_token = False
+        self.state = State.CONNECTING
         return Dial(0.0)
 
     def close(self) -> End:
@@ -168,6 +166,8 @@ class Connection:
 
     def receive(self, frame: Event | Control, now: float) -> list[Effect]:
         """A frame came. Raises `ProtocolViolation`."""
+        if self.state is State.CLOSED:
+            return []
         match frame:
             case Event():
                 return [Deliver(frame)] if self._is_next(frame) else []

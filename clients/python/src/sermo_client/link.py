@@ -20,8 +20,6 @@ from sermo_client.stream import Resynced, Stream
 from sermo_client.tokens import Tokens
 
 SUBPROTOCOL = Subprotocol("sermo.v1.json")
-ANSWER_TIMEOUT_S = 30.0
-"""What has no answer then is sent again, where that is safe."""
 FRAME_MAX_BYTES = 16 * 2**20
 PING_INTERVAL_S = 20.0
 
@@ -42,6 +40,7 @@ class Link:
         begins_with_snapshot: bool = False,
         on_state: Callable[[], None],
         connect_timeout_s: float = 5.0,
+        answer_timeout_s: float = 30.0,
         trust_env: bool = True,
     ) -> None:
         self.machine = machine
@@ -56,6 +55,8 @@ class Link:
         self._begins_with_snapshot = begins_with_snapshot
         self._on_state = on_state
         self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        """What has no answer then is sent again, where that is safe."""
         self._trust_env = trust_env
         self._told: tuple[State, object] = (State.IDLE, None)
         self._token: str | None = None
@@ -73,7 +74,7 @@ class Link:
         while isinstance(plan, Dial):
             self._tell_state()
             await self._pause(plan.delay_s)
-            plan = await self._once(plan)
+            plan = await self._once(plan) if self.machine.state is not State.CLOSED else None
         self._tell_state()
 
     def hurry(self) -> None:
@@ -83,6 +84,7 @@ class Link:
     async def close(self) -> None:
         """End the connection in good order."""
         self.machine.close()
+        self.hurry()
         if self._socket is not None:
             await self._socket.close(1000)
         self._tell_state()
@@ -134,7 +136,7 @@ class Link:
         self._stream.stirred.set()
         try:
             await self._send(kind, data, ref)
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(self._answer_timeout_s):
                 answer = await future
         except TimeoutError:
             raise Unreachable(f"{kind}: no answer") from None
@@ -205,6 +207,8 @@ class Link:
         now = asyncio.get_running_loop().time
         async with asyncio.timeout(self._connect_timeout_s) as limit:
             socket = self._socket = await self._dial(token)
+            if self.machine.state is State.CLOSED:
+                return self.machine.close()
             opened = self.machine.opened(None if self._token_in_header else token)
             await self._send(opened.kind, opened.data)
             try:

@@ -103,6 +103,7 @@ class Stream:
         """Nothing is handed out any more, whatever is there."""
         self._has_stopped = True
         self._end_loops()
+        self._moved.set()
 
     # Out
 
@@ -159,6 +160,8 @@ class Stream:
                     self._end_loops()
                 self._moved.clear()
                 await self._moved.wait()
+                if self._has_stopped:
+                    return
             item, cursor = self._items.popleft()
             self.stirred.set()
             if item is not None and not await self._deliver(item):
@@ -173,7 +176,7 @@ class Stream:
         return bool(self._handlers or self._loops)
 
     def _may_go(self) -> bool:
-        return bool(self._items) and (self._has_listener or self._items[0][0] is None)
+        return bool(self._items) and (self._has_listener or self._items[0][0] is None) and not self._has_stopped
 
     def _take(self) -> Item | None:
         item, cursor = self._items.popleft()
