@@ -93,6 +93,19 @@ async def test_what_may_be_tried_later_keeps_its_turn(
     assert NUMBERS[:3] == fake.messages(lounge)
 
 
+async def test_what_has_no_answer_is_sent_again_on_the_same_connection(
+    fake: FakeServer, amy: Person, lounge: UUID, client: MakeClient
+) -> None:
+    """After a while: the server has only lost the answer."""
+    one = client(amy, answer_timeout_s=0.05)
+    await one.connect()
+    fake.faults.swallowed = 2
+    await (await one.send(lounge, "once")).wait(10)
+    sent = [data["message_id"] for kind, data in fake.commands if kind == "message"]
+    assert (len(sent), len(set(sent)), fake.messages(lounge)) == (3, 1, ["once"])
+    assert len(fake.conversations) == 1
+
+
 async def test_the_same_message_again_is_the_same(
     fake: FakeServer, amy: Person, lounge: UUID, client: MakeClient
 ) -> None:

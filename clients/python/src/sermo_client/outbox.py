@@ -166,11 +166,17 @@ class Outbox:
 
     def __init__(self) -> None:
         self._queues: dict[UUID, dict[UUID, Sending]] = {}
+        self._all: dict[UUID, Sending] = {}
+
+    def find(self, message_id: UUID) -> Sending | None:
+        """The handle of a message that waits."""
+        return self._all.get(message_id)
 
     def add(self, message: Message) -> Sending:
         """Queue a message; the handle of one that is there already."""
-        queue = self._queues.setdefault(message.channel_id, {})
-        return queue.setdefault(message.message_id, Sending(message))
+        sending = self._all.setdefault(message.message_id, Sending(message))
+        self._queues.setdefault(message.channel_id, {})[message.message_id] = sending
+        return sending
 
     def head(self, channel_id: UUID) -> Sending | None:
         """The channel's next."""
@@ -178,10 +184,11 @@ class Outbox:
 
     def remove(self, sending: Sending) -> None:
         """Decided: its channel's next may go."""
+        del self._all[sending.message_id]
         queue = self._queues[sending.message.channel_id]
-        queue.pop(sending.message_id, None)
+        del queue[sending.message_id]
         if not queue:
             del self._queues[sending.message.channel_id]
 
     def __iter__(self) -> Iterator[Sending]:
-        return (one for queue in self._queues.values() for one in queue.values())
+        return iter(self._all.values())

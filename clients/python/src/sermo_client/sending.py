@@ -38,7 +38,7 @@ class Sender:
 
     async def send(self, message: Message) -> Sending:
         """Keep a message, then send it as soon as may be. The same again gets the handle that it has."""
-        waiting = next((one for one in self._outbox if one.message_id == message.message_id), None)
+        waiting = self._outbox.find(message.message_id)
         if waiting is not None and waiting.message != message:
             raise Conflict("message_id_taken", "another message with this id is waiting", field="message_id")
         async with self._storing:
