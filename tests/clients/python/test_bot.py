@@ -113,6 +113,26 @@ async def test_a_message_that_comes_again_is_not_answered_twice(
     assert fake.messages(lounge) == ["!hello", "hello"]
 
 
+async def test_a_bot_may_stop_itself(fake: FakeServer, amy: Person, bob: Person, lounge: UUID) -> None:
+    """In an answer; and it waits for a server that is not there yet."""
+    await fake.stop()
+    bot = bot_of(fake, bob)
+
+    @bot.command("stop")
+    async def stop(context: Context) -> None:
+        await (await context.reply("bye")).wait(10)
+        await bot.stop()
+
+    serving = asyncio.create_task(bot.serve())
+    await await_until(lambda: bot.client is not None and bot.client.reason is not None)
+    await fake.start()
+    await await_until(lambda: any(one.is_following for one in fake.conversations))
+    fake.say(amy, lounge, "!stop")
+    async with asyncio.timeout(10):
+        await serving
+    assert fake.messages(lounge) == ["!stop", "bye"]
+
+
 async def test_other_things_that_come_have_handlers(fake: FakeServer, bob: Person) -> None:
     """By their type."""
     bot = bot_of(fake, bob)

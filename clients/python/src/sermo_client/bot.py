@@ -117,20 +117,29 @@ class Bot:
 
     async def serve(self) -> None:
         """Run until cancelled or `stop`. Raises `Closed` when the server does not want it back."""
+        try:
+            await self.start()
+            if self.client is not None:
+                await self.client.run()
+        except Closed:
+            if self.client is not None:  # not by `stop`
+                raise
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Connect, wait until the connection is live, and answer from then on."""
         client = self.client = SermoClient(self._url, **self._options)
         for kinds, handler in self._handlers:
             client.on(*kinds)(handler)
         client.on(NewMessage, NewReply)(self._answer)
-        try:
-            await client.run()
-        finally:
-            await client.close()
-            self.client = None
+        await client.connect()
 
     async def stop(self) -> None:
-        """End `serve` in good order."""
-        if self.client is not None:
-            await self.client.close()
+        """End it in good order."""
+        client, self.client = self.client, None
+        if client is not None:
+            await client.close()
 
     def _register(self, pattern: str, *, is_command: bool) -> Callable[[A], A]:
         compiled = re.compile(pattern, re.DOTALL)
