@@ -138,7 +138,7 @@ async def check(actions: list[tuple[Any, ...]], seed: int | None) -> None:
         await following.stop()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(actions=ACTIONS, seed=st.none() | st.integers(0, 2**32))
 def test_after_any_events_cuts_and_resumes_a_replica_equals_a_fresh_snapshot(
     actions: list[tuple[Any, ...]], seed: int | None
