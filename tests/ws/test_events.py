@@ -295,7 +295,7 @@ async def test_a_quiet_stream_has_heartbeats_with_ids_and_ends_with_the_node(nod
 
 async def test_a_stream_that_is_not_read_delays_nobody_and_loses_nothing(node_with: StartNode) -> None:
     """Its lines wait within bounds; then it reads the log at its own position."""
-    async with node_with(Limits(outbox_max_bytes=20_000)) as (url, node):
+    async with node_with(Limits(outbox_max_bytes=20_000, no_progress_s=300.0)) as (url, node):
         ann = await register(url, "ann")
         channel = await ann.make_channel()
         a = ann.client()
