@@ -245,7 +245,9 @@ export interface MyChannel {
   /** At most the cap; `unread_capped` says that there are more. */
   unread_count: number;
   unread_capped: boolean;
+  /** At most the cap, threads that I follow included; `mention_capped` says that there may be more. */
   mention_count: number;
+  mention_capped: boolean;
   read_seq: number;
   /** The last seq of the channel's feed. */
   head_seq: number;
@@ -490,7 +492,11 @@ export interface Tokens {
 /** What is unread in all my channels; each channel counts at most its cap. */
 export interface Unread {
   unread_count: number;
+  /** One of the channels has more. */
+  unread_capped: boolean;
   mention_count: number;
+  /** One of the channels may have more. */
+  mention_capped: boolean;
   channels: UnreadChannel[];
   threads: UnreadThreads;
   position: number;
@@ -508,6 +514,7 @@ export interface UnreadChannel {
   unread_count: number;
   unread_capped: boolean;
   mention_count: number;
+  mention_capped: boolean;
 }
 
 /** What is unread in the threads that I follow. */

@@ -839,6 +839,8 @@ export interface UnreadCountUpdated {
   /** There are more than `unread_count`. */
   unread_capped: boolean;
   mention_count: number;
+  /** There may be more than `mention_count`. */
+  mention_capped?: boolean;
   /** The position at which the counts are true. */
   as_of: number;
 }
