@@ -61,8 +61,8 @@ export class Channels {
       const fields = { ...rest, last_message_id: last_message?.message_id ?? null };
       const known = before.get(rest.channel_id);
       if (known !== undefined && known.countsAsOf > asOf) {
-        const { unread_count, unread_capped, mention_count } = known.fields;
-        Object.assign(fields, { unread_count, unread_capped, mention_count });
+        const { unread_count, unread_capped, mention_count, mention_capped } = known.fields;
+        Object.assign(fields, { unread_count, unread_capped, mention_count, mention_capped });
       }
       if (known !== undefined && known.markerAsOf > asOf) fields.read_seq = known.fields.read_seq;
       const countsAsOf = Math.max(asOf, known?.countsAsOf ?? 0);
@@ -197,6 +197,7 @@ export class Channels {
     channel.fields.unread_count = Math.min(unread_count, LIST_CAP);
     channel.fields.unread_capped = unread_capped || unread_count > LIST_CAP;
     channel.fields.mention_count = Math.min(mention_count, LIST_CAP);
+    channel.fields.mention_capped = mention_count >= LIST_CAP;
     return "changed";
   }
 
@@ -283,6 +284,7 @@ export class Channels {
       unread_count: Math.min(unread_count + unread, LIST_CAP),
       unread_capped: unread_capped || unread_count + unread > LIST_CAP,
       mention_count: Math.min(mention_count + mentions, LIST_CAP),
+      mention_capped: mention_count + mentions >= LIST_CAP,
     };
     return "changed";
   }

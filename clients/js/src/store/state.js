@@ -46,7 +46,9 @@ import { Views } from "./views.js";
  *
  * @typedef {object} UnreadTotals as `GET /v1/me/unread` says it, and what a badge shows
  * @property {number} unread_count
+ * @property {boolean} unread_capped
  * @property {number} mention_count
+ * @property {boolean} mention_capped
  * @property {{ thread_count: number, unread_count: number, unread_capped: boolean }} threads
  * @property {number} badge by the level of each channel: all counts its messages, mentions its mentions, muted nothing
  */
@@ -173,10 +175,13 @@ export class State {
   /** @returns {UnreadTotals} */
   unread() {
     return this.views.value("unread", () => {
-      const totals = { unread_count: 0, mention_count: 0, badge: 0, threads: this.followed.totals };
-      for (const { unread_count, mention_count, level } of this.mine.all) {
+      const counts = { unread_count: 0, unread_capped: false, mention_count: 0, mention_capped: false };
+      const totals = { ...counts, badge: 0, threads: this.followed.totals };
+      for (const { unread_count, unread_capped, mention_count, mention_capped, level } of this.mine.all) {
         totals.unread_count += unread_count;
+        totals.unread_capped ||= unread_capped;
         totals.mention_count += mention_count;
+        totals.mention_capped ||= mention_capped;
         totals.badge += level === "all" ? unread_count : level === "mentions" ? mention_count : 0;
       }
       return totals;

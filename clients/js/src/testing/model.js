@@ -135,7 +135,7 @@ export class Model {
       const unread = replies.filter((one) => one.seq > marker && one.author_id !== userId && one.deleted_at === null);
       const mention_count = unread.filter((one) => mentions(one, userId)).length;
       const place = Math.max(root.position, ...replies.map((one) => one.position));
-      const counts = capped({ unread_count: unread.length, mention_count });
+      const { mention_capped, ...counts } = capped({ unread_count: unread.length, mention_count });
       return [{ place, thread: { message: shown(root), ...counts, read_seq: marker } }];
     });
     return found.sort((one, other) => other.place - one.place).map(({ thread }) => thread);
@@ -318,6 +318,7 @@ function capped({ unread_count, mention_count }) {
     unread_count: Math.min(unread_count, 100),
     unread_capped: unread_count > 100,
     mention_count: Math.min(mention_count, 100),
+    mention_capped: mention_count >= 100,
   };
 }
 
