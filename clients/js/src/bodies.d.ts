@@ -309,6 +309,22 @@ export interface NewRole {
   role: Role;
 }
 
+/** Chosen numbers of the node that answers; counters are since it started. */
+export interface NodeMetrics {
+  /** By the node's clock. */
+  at: string;
+  /** The connections, commands, deliveries, resumes, refusals, and how far the views are; `process_start_time_seconds` tells one node from another, and from itself before a restart. */
+  numbers: Number[];
+}
+
+/** One number of a metric. */
+export interface Number {
+  /** As in /metrics. */
+  metric: string;
+  labels: Record<string, unknown>;
+  value: number;
+}
+
 /** Messages in seq order. */
 export interface Page {
   messages: Message[];
