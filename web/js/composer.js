@@ -43,9 +43,11 @@ export function Composer({ channelId, rootId, label, messages }) {
   const touch = matchMedia("(pointer: coarse)").matches;
 
   useEffect(() => grow(field.current), [text]);
+  const wanted = composerFocus.value;
   useEffect(() => {
-    if (!touch) field.current.focus({ preventScroll: true });
-  }, [composerFocus.value]);
+    const isForMe = wanted === null || wanted.place === (rootId === undefined ? "channel" : "thread");
+    if (!touch && isForMe) field.current.focus({ preventScroll: true });
+  }, [wanted]);
 
   const send = () => {
     if (!isReady) return;

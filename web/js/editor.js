@@ -10,8 +10,8 @@ import { attempt, engine } from "./model.js";
 import { composerFocus, editing } from "./ui.js";
 import { CONTENT_MAX, grow, lengthOf } from "./writing.js";
 
-/** @param {{ message: any }} props */
-export function Editor({ message }) {
+/** @param {{ message: any, place: "channel" | "thread" }} props */
+export function Editor({ message, place }) {
   const field = useRef(null);
   const [text, setText] = useState(message.content);
   const length = lengthOf(text);
@@ -24,7 +24,7 @@ export function Editor({ message }) {
   }, []);
   const close = () => {
     editing.value = null;
-    composerFocus.value += 1;
+    composerFocus.value = { place };
   };
   const save = async () => {
     const content = text.trim();

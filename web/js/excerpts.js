@@ -4,11 +4,10 @@
  * @module
  */
 
-import { useChannelName } from "./channel_names.js";
+import { useChannel, useChannelName } from "./channel_names.js";
 import { dayAndTime } from "./format.js";
 import { html } from "./html.js";
 import { plain } from "./markdown.js";
-import { useStore } from "./model.js";
 import { Avatar, Name } from "./people.js";
 import { go, route, to } from "./route.js";
 
@@ -20,7 +19,7 @@ function placeOf(message, pane) {
 
 /** @param {{ message: any, isChannelShown?: boolean, children?: any }} props `children` in place of the excerpt */
 export function Excerpt({ message, isChannelShown = true, children = null }) {
-  const channel = useStore((store) => store.channel(message.channel_id), [message.channel_id]);
+  const channel = useChannel(isChannelShown ? message.channel_id : null);
   const visit = (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -32,7 +31,7 @@ export function Excerpt({ message, isChannelShown = true, children = null }) {
     <span class="card-text">
       <span class="card-line">
         <b><${Name} userId=${message.author_id} /></b>
-        ${isChannelShown && html`<span class="muted"><${ChannelName} channel=${channel} id=${message.channel_id} /></span>`}
+        ${isChannelShown && html`<span class="muted"><${ChannelName} channel=${channel} /></span>`}
         <time class="muted" dateTime=${message.created_at}>${dayAndTime(message.created_at)}</time>
       </span>
       <span class="excerpt">${children ?? (plain(message.content) || (message.attachments ?? []).map((file) => file.name).join(", "))}</span>
@@ -42,5 +41,5 @@ export function Excerpt({ message, isChannelShown = true, children = null }) {
 
 function ChannelName({ channel }) {
   const name = useChannelName(channel);
-  return channel === null ? "in another channel" : channel.kind === "direct" ? `with ${name}` : `#${name}`;
+  return channel === null ? "…" : channel.kind === "direct" ? `with ${name}` : `#${name}`;
 }

@@ -13,8 +13,8 @@ import { closeDialog, dialog } from "./ui.js";
 export const KEYS = [
   ["Ctrl K", "Go to a channel or a person"],
   ["Ctrl Shift F", "Search"],
-  ["Alt ↑ / Alt ↓", "Previous, next channel"],
-  ["Alt Shift ↑ / Alt Shift ↓", "Previous, next channel with something unread"],
+  ["Alt ↑ / ↓", "Previous, next channel"],
+  ["Alt Shift ↑ / ↓", "Previous, next channel with something unread"],
   ["Enter", "Send; Shift Enter begins a new line"],
   ["↑", "In an empty composer: edit your last message"],
   ["↑ / ↓", "In the messages: from one to the next; Tab goes to its buttons"],

@@ -62,7 +62,7 @@ function Message({ message, goesOn, isTarget = false, place }) {
         ${message.pinned && html`<span class="pin-mark"><${Icon} name="pin" size=${13} /> Pinned</span>`}
       </header>`}
       ${place === "channel" && message.parent_id && html`<${InReplyTo} rootId=${message.parent_id} />`}
-      ${isEditing ? html`<${Editor} message=${message} />` : html`<${Content} message=${message} me=${me} />`}
+      ${isEditing ? html`<${Editor} message=${message} place=${place} />` : html`<${Content} message=${message} me=${me} />`}
       ${!message.deleted_at && html`<${Attachments} attachments=${message.attachments} />`}
       ${sending && html`<${OnItsWay} handle=${sending} />`}
       <${Reactions} message=${message} me=${me} />
@@ -114,7 +114,10 @@ function Replies({ message }) {
 }
 
 function OnItsWay({ handle }) {
-  if (handle.state !== "failed") return html`<p class="on-its-way"><${Icon} name="clock" size=${13} /> Sending …</p>`;
+  const isLive = useStore((store) => store.connection().name === "live");
+  if (handle.state !== "failed") {
+    return html`<p class="on-its-way"><${Icon} name="clock" size=${13} /> ${isLive ? "Sending …" : "Sent when the connection is back"}</p>`;
+  }
   return html`<p class="not-sent" role="alert">
     <${Icon} name="warning" size=${15} /> Not sent: ${handle.reason?.message ?? "the server refused it."}
     <button type="button" class="link" onClick=${() => handle.retry()}>Try again</button>

@@ -15,6 +15,7 @@ import {
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { signal } from "../vendor/signals.js";
 import { notify } from "./notices.js";
+import { go, to } from "./route.js";
 
 /** Missed events beyond this are not replayed: a snapshot is quicker. */
 const MAX_BACKLOG = 2_000;
@@ -57,6 +58,7 @@ export async function signUp(who) {
 
 export async function signOut() {
   stop();
+  go(to.home(), { replaces: true });
   try {
     await session.logout();
   } catch {

@@ -16,6 +16,7 @@ export function usePages(load, key) {
   const [state, set] = useState({ items: [], cursor: null, error: null, isLoading: true });
   const [wanted, setWanted] = useState({ key, cursor: null });
   useEffect(() => {
+    if (key === wanted.key) return undefined;
     const soon = setTimeout(() => setWanted({ key, cursor: null }), ASK_AFTER_MS);
     return () => clearTimeout(soon);
   }, [key]);

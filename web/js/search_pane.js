@@ -14,7 +14,10 @@ import { PagesEnd, usePages } from "./people_search.js";
 import { nameOf } from "./people.js";
 import { route } from "./route.js";
 
-const asked = signal({ q: "", inChannel: false, author: "", has: "", sort: "", after: "", before: "" });
+const NOTHING = { q: "", inChannel: false, author: "", has: "", sort: "", after: "", before: "" };
+const asked = signal(NOTHING);
+/** Whose search it is. */
+let owner = null;
 const HAS = [
   ["", "Any message"],
   ["link", "With a link"],
@@ -23,8 +26,12 @@ const HAS = [
 ];
 
 export function SearchPane() {
-  const { rest } = engine.value;
+  const { rest, store } = engine.value;
   const { channelId } = route.value;
+  if (owner !== store) {
+    owner = store;
+    asked.value = NOTHING;
+  }
   const { q, inChannel, author, has, sort, after, before } = asked.value;
   const set = (more) => (asked.value = { ...asked.peek(), ...more });
   const query = {
@@ -49,8 +56,8 @@ export function SearchPane() {
         <${AuthorChoice} value=${author} onChange=${(id) => set({ author: id })} />
         <select aria-label="What it carries" value=${has} onChange=${(event) => set({ has: event.currentTarget.value })}>${HAS.map(([value, name]) => html`<option key=${value} value=${value}>${name}</option>`)}</select>
         <select aria-label="Order" value=${sort} onChange=${(event) => set({ sort: event.currentTarget.value })}><option value="">Newest first</option><option value="rank">Best first</option></select>
-        <label class="date">from <input type="date" value=${after} onChange=${(event) => set({ after: event.currentTarget.value })} /></label>
-        <label class="date">to <input type="date" value=${before} onChange=${(event) => set({ before: event.currentTarget.value })} /></label>
+        <label class="date">From <input type="date" value=${after} onChange=${(event) => set({ after: event.currentTarget.value })} /></label>
+        <label class="date">To <input type="date" value=${before} onChange=${(event) => set({ before: event.currentTarget.value })} /></label>
       </div>
     </form>
     <div class="pane-scroll" aria-live="polite">

@@ -15,6 +15,7 @@ import { Pane } from "./panes.js";
 import { go, route, to } from "./route.js";
 import { Sidebar } from "./sidebar.js";
 import { showTitle } from "./title.js";
+import { closeAll } from "./ui.js";
 import { MainView } from "./views.js";
 
 const LAST = "sermo:last";
@@ -23,6 +24,7 @@ export function Shell() {
   const { view, channelId, pane } = route.value;
   const { store } = engine.value;
   useEffect(() => listen(), []);
+  useEffect(() => closeAll, []);
   useEffect(() => showTitle(store), [store]);
   useEffect(() => {
     const key = `${LAST}:${user.value.user_id}`;

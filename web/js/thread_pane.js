@@ -5,7 +5,7 @@
  */
 
 import { useEffect, useMemo, useRef, useState } from "../vendor/hooks.js";
-import { useChannelName } from "./channel_names.js";
+import { useChannel, useChannelName } from "./channel_names.js";
 import { Composer } from "./composer.js";
 import { plural } from "./format.js";
 import { html } from "./html.js";
@@ -29,7 +29,8 @@ export function ThreadPane({ id }) {
   const { store } = engine.value;
   const thread = useStore((s) => s.thread(id), [id]);
   const { root } = thread;
-  const channel = useStore((s) => (root === null ? null : s.channel(root.channel_id)), [root?.channel_id]);
+  const channel = useChannel(root?.channel_id ?? null);
+  const isMember = channel?.role !== undefined;
   const name = useChannelName(channel);
   const { target, newAfter, problem } = useOpening(id);
   const shown = useRef(thread);
@@ -42,7 +43,7 @@ export function ThreadPane({ id }) {
   };
   const where = root === null ? null : html`<a href=${to.channel(root.channel_id, { seq: root.seq, pane: { kind: "thread", id } })}>in ${channel?.kind === "direct" ? "" : "#"}${name}</a>`;
 
-  return html`<${PaneFrame} title="Thread" note=${where} action=${root !== null && channel !== null && html`<${Follow} thread=${thread} id=${id} />`}>
+  return html`<${PaneFrame} title="Thread" note=${where} action=${root !== null && isMember && html`<${Follow} thread=${thread} id=${id} />`}>
     ${problem !== null && html`<p class="empty" role="alert">${problem}</p>`}
     ${problem === null &&
     html`<${MessageList}
@@ -59,7 +60,7 @@ export function ThreadPane({ id }) {
       Row=${Row}
     />`}
     ${root !== null && html`<${TypingLine} channelId=${root.channel_id} rootId=${id} />`}
-    ${channel !== null && !channel.archived_at && html`<${Composer} key=${id} channelId=${channel.channel_id} rootId=${id} label="Reply" messages=${() => shown.current.messages} />`}
+    ${isMember && !channel.archived_at && html`<${Composer} key=${id} channelId=${channel.channel_id} rootId=${id} label="Reply" messages=${() => shown.current.messages} />`}
   <//>`;
 }
 

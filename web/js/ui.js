@@ -12,10 +12,17 @@ export const dialog = signal(null);
 export const editing = signal(null);
 /** A channel or thread that was marked as unread here: nothing is marked as read there until one leaves it. */
 export const keptUnread = signal(null);
-/** Asks the composer for the focus. */
-export const composerFocus = signal(0);
+/** Asks the composer of a place for the focus. @type {import("../vendor/signals.js").Signal<{ place: "channel" | "thread" } | null>} */
+export const composerFocus = signal(null);
 
 export const closeDialog = () => (dialog.value = null);
+
+/** Nothing of it outlives the person who is signed in. */
+export function closeAll() {
+  dialog.value = null;
+  editing.value = null;
+  keptUnread.value = null;
+}
 
 /**
  * Ask before something that cannot be taken back.
