@@ -64,7 +64,7 @@ function Message({ message, goesOn, isTarget = false, place }) {
       ${place === "channel" && message.parent_id && html`<${InReplyTo} rootId=${message.parent_id} />`}
       ${isEditing ? html`<${Editor} message=${message} place=${place} />` : html`<${Content} message=${message} me=${me} />`}
       ${!message.deleted_at && html`<${Attachments} attachments=${message.attachments} />`}
-      ${sending && html`<${OnItsWay} handle=${sending} />`}
+      ${sending && html`<${OnItsWay} handle=${sending} state=${sending.state} />`}
       <${Reactions} message=${message} me=${me} />
       ${place === "channel" && message.reply_count > 0 && html`<${Replies} message=${message} />`}
     </div>
@@ -113,9 +113,10 @@ function Replies({ message }) {
   </a>`;
 }
 
-function OnItsWay({ handle }) {
+/** `state` beside the handle, which stays the same object: a component that reads signals is drawn anew for other properties only. */
+function OnItsWay({ handle, state }) {
   const isLive = useStore((store) => store.connection().name === "live");
-  if (handle.state !== "failed") {
+  if (state !== "failed") {
     return html`<p class="on-its-way"><${Icon} name="clock" size=${13} /> ${isLive ? "Sending …" : "Sent when the connection is back"}</p>`;
   }
   return html`<p class="not-sent" role="alert">
