@@ -1,5 +1,6 @@
 """Where a client has got to: saved after it was handled, kept over restarts."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -113,3 +114,28 @@ async def test_what_a_handler_did_not_manage_comes_again_after_a_restart(
     await other.connect()
     await await_until(lambda: len(seen) == 2)
     assert seen == ["bad", "more"]
+
+
+class Slow(MemoryCursors):
+    """A store whose first call takes its time."""
+
+    calls = 0
+
+    def save(self, account: str, cursor: Cursor) -> None:
+        self.calls += 1
+        time.sleep(0.2 if self.calls == 1 else 0.0)
+        super().save(account, cursor)
+
+
+async def test_a_client_that_closes_while_a_cursor_is_saved_saves_the_last_one_last(
+    fake: FakeServer, amy: Person, bob: Person, lounge: UUID, client: MakeClient
+) -> None:
+    """The thread that saves cannot be cancelled, and is waited for."""
+    cursors = Slow()
+    one = client(amy, cursors=cursors)
+    await one.connect()
+    post = fake.say(bob, lounge, "hello")
+    await one.wait_for(NewMessage, timeout_s=10)
+    await one.close()
+    await asyncio.get_running_loop().shutdown_default_executor()  # every thread has ended
+    assert cursors.cursors["amy"].position == post.position

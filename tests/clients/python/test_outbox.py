@@ -7,7 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sermo_client import Closed, Conflict, Fate, MemoryOutbox, Message, SendFailed, SermoClient, SqliteOutbox, new_id
+from sermo_client import (
+    Closed,
+    Conflict,
+    Fate,
+    Malformed,
+    MemoryOutbox,
+    Message,
+    SendFailed,
+    SermoClient,
+    SqliteOutbox,
+    State,
+    new_id,
+)
 from sermo_client.testing import FakeServer, Person
 
 from tests.clients.python.conftest import MakeClient
@@ -203,3 +215,36 @@ def test_a_store_keeps_messages_in_order_by_account(kind: str, tmp_path: Path) -
     opened().remove("amy", new_id())
     assert [messages[0], messages[2]] == opened().load("amy")
     assert [messages[1]] == opened().load("bob")
+
+
+async def test_what_no_frame_can_hold_fails_alone(
+    fake: FakeServer, amy: Person, lounge: UUID, client: MakeClient
+) -> None:
+    """It is not sent at all: the server would end the connection, again and again."""
+    one = client(amy)
+    await one.connect()
+    huge = await one.send(lounge, "x" * 70_000)
+    said = await one.send(lounge, "small")
+    await said.wait(10)
+    with pytest.raises(Malformed, match="too_large"):
+        await huge.wait(10)
+    assert (fake.messages(lounge), one.state) == (["small"], State.LIVE)
+
+
+class Full(MemoryOutbox):
+    """A store on a disk that is full."""
+
+    def remove(self, account: str, message_id: UUID) -> None:
+        raise OSError("no space left")
+
+
+async def test_a_store_that_fails_ends_the_client_with_its_error(
+    fake: FakeServer, amy: Person, lounge: UUID, client: MakeClient
+) -> None:
+    """Rather than to go on as if all were well."""
+    one = client(amy, outbox=Full())
+    await one.connect()
+    await one.send(lounge, "hello")
+    with pytest.raises(OSError, match="no space left"):
+        await one.run()
+    assert (State.CLOSED, fake.messages(lounge)) == (one.state, ["hello"])

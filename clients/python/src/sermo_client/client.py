@@ -7,7 +7,7 @@ async with SermoClient("http://127.0.0.1:8000", username="ann", password="...") 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar, overload
 from uuid import UUID
@@ -231,7 +231,6 @@ class SermoClient(Commands):
     async def _start(self) -> None:
         if self._tasks:
             return
-        self._ended.clear()
         try:
             account = await self._identity.find_account()
         except Unauthenticated as error:
@@ -239,29 +238,24 @@ class SermoClient(Commands):
         if self._channel_id is not None:
             account = f"{account}/{self._channel_id}"
         self._machine.cursor = await self._saver.load(account)
-        self._sender = sending.Sender(self._link, self._outbox_store, account, self._stream.put)
+        self._sender = sending.Sender(self._link, self._outbox_store, account, self._stream.put, self._fail)
         await self._sender.load()
-        loops = [self._run_link(), self._run_stream(), self._saver.run(), self._identity.keep_fresh(self._link)]
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        loops = [self._link.run(), self._stream.dispatch(), self._saver.run(), self._identity.keep_fresh(self._link)]
+        self._tasks = [asyncio.create_task(self._guard(loop)) for loop in loops]
 
-    async def _run_link(self) -> None:
+    async def _guard(self, loop: Coroutine[Any, Any, None]) -> None:
+        """Run one of the loops. What the application, a store or we ourselves raise ends the client, and who waits is told."""
         try:
-            await self._link.run()
-        except Exception as error:  # of ours, or an observer's: said to who waits, not swallowed
+            await loop
+        except Closed:
+            pass  # told by the state
+        except Exception as error:  # any: nothing may end unnoticed
             self._fail(error)
-        self._stream.end(self._error())
-        self._ended.set()
 
-    async def _run_stream(self) -> None:
-        try:
-            await self._stream.dispatch()
-        except Exception as error:  # the application's: it ends the client, and is raised to who waits
-            self._fail(error)
-            await self._link.close()
-
-    def _fail(self, error: Exception) -> None:
-        self._failure = error
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
         self._machine.failed(repr(error))
+        self._link.abort()
 
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -287,5 +281,8 @@ class SermoClient(Commands):
         return ProtocolViolation(reason.detail) if reason.what == "violation" else Closed(reason)
 
     def _on_link_state(self) -> None:
+        if self.state is State.CLOSED:
+            self._stream.end(self._error())
+            self._ended.set()
         for observer in self._observers:
             observer(self.state, self.reason)

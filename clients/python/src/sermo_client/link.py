@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from sermo_client import connection, control
+from sermo_client.answers import Answers
 from sermo_client.connection import Connection, Deliver, Dial, Effect, End, LoadSnapshot, Next, Reached, Send, State
 from sermo_client.control import Control
 from sermo_client.cursors import Cursor
@@ -55,14 +57,11 @@ class Link:
         self._begins_with_snapshot = begins_with_snapshot
         self._on_state = on_state
         self._connect_timeout_s = connect_timeout_s
-        self._answer_timeout_s = answer_timeout_s
-        """What has no answer then is sent again, where that is safe."""
         self._trust_env = trust_env
         self._told: tuple[State, object] = (State.IDLE, None)
         self._token: str | None = None
         self._socket: ClientConnection | None = None
-        self._answers: dict[str, asyncio.Future[Control]] = {}
-        self._refs = 0
+        self._answers = Answers(answer_timeout_s)
         self._ready = asyncio.Event()
         """Live or closed."""
         self._hurry = asyncio.Event()
@@ -87,6 +86,13 @@ class Link:
         self.hurry()
         if self._socket is not None:
             await self._socket.close(1000)
+        self._tell_state()
+
+    def abort(self) -> None:
+        """The machine is closed: break the connection at once."""
+        self.hurry()
+        if self._socket is not None:
+            self._socket.transport.abort()
         self._tell_state()
 
     # Frames of the application
@@ -121,6 +127,11 @@ class Link:
         if self.machine.state is State.LIVE:
             await self._exchange("connect", self.machine.renewing(token).data)
 
+    @property
+    def _frame_max_bytes(self) -> int:
+        session = self.machine.session
+        return session.limits.frame_max_bytes if session is not None else control.Limits().frame_max_bytes
+
     async def wait_live(self) -> None:
         """Wait until the connection is live. Raises `Closed`."""
         while self.machine.state is not State.LIVE:
@@ -129,25 +140,13 @@ class Link:
             await self._ready.wait()
 
     async def _exchange(self, kind: str, data: dict[str, Any]) -> Control:
-        self._refs += 1
-        ref = f"r{self._refs}"
-        future: asyncio.Future[Control] = asyncio.get_running_loop().create_future()
-        self._answers[ref] = future
+        ref = self._answers.expect()
         self._stream.stirred.set()
         try:
             await self._send(kind, data, ref)
-            async with asyncio.timeout(self._answer_timeout_s):
-                answer = await future
-        except TimeoutError:
-            raise Unreachable(f"{kind}: no answer") from None
+            return await self._answers.wait(ref)
         finally:
-            self._answers.pop(ref, None)
-        match answer:
-            case control.Error(data=said):
-                raise ServerRefusal.of(said.code, said.message, field=said.field, retry_after_ms=said.retry_after_ms)
-            case control.ChannelJoinError(data=failed):
-                raise ServerRefusal.of(failed.code, failed.message)
-        return answer
+            self._answers.forget(ref)
 
     async def _send(self, kind: str, data: dict[str, Any], ref: str | None = None) -> None:
         frame: dict[str, Any] = {"type": kind}
@@ -158,7 +157,13 @@ class Link:
         if self._socket is None:
             raise Unreachable("there is no connection")
         try:
-            await self._socket.send(msgspec.json.encode(frame).decode())
+            text = msgspec.json.encode(frame)
+        except UnicodeEncodeError as error:
+            raise ServerRefusal.of("invalid", f"{kind}: a text that is none: {error}") from error
+        if len(text) > self._frame_max_bytes:  # the server would end the connection, and again whenever it is sent
+            raise ServerRefusal.of("too_large", f"{kind}: a frame has at most {self._frame_max_bytes} bytes")
+        try:
+            await self._socket.send(text.decode())
         except ConnectionClosed as error:
             raise Unreachable(f"the connection has ended: {error}") from error
 
@@ -181,13 +186,10 @@ class Link:
         except (SermoError, OSError, WebSocketException, TimeoutError) as error:
             return self.machine.ended(None, str(error) or type(error).__name__, now())
         finally:
-            socket, self._socket = self._socket, None
-            if socket is not None:
-                socket.transport.abort()
-            for future in self._answers.values():
-                if not future.done():
-                    future.set_exception(Unreachable("the connection has ended"))
-            self._answers.clear()
+            if self._socket is not None:
+                self._socket.transport.abort()
+                self._socket = None
+            self._answers.lose()
             self._tell_state()
 
     async def _find_token(self, *, fresh: bool) -> str | End | None:
@@ -265,9 +267,7 @@ class Link:
             case LoadSnapshot(reason):
                 await self._perform(await self._resync(reason))
             case connection.Answer(ref, answer):
-                future = self._answers.get(ref)
-                if future is not None and not future.done():
-                    future.set_result(answer)
+                self._answers.settle(ref, answer)
 
     async def _resync(self, reason: str) -> Send:
         self._tell_state()
@@ -285,11 +285,9 @@ class Link:
     async def _pause(self, delay_s: float) -> None:
         self._hurry.clear()
         if delay_s > 0:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
                     await self._hurry.wait()
-            except TimeoutError:
-                pass
 
     def _tell_state(self) -> None:
         machine = self.machine

@@ -3,6 +3,7 @@
 import asyncio
 
 from sermo_client.cursors import Cursor, CursorStore
+from sermo_client.threads import in_thread
 
 
 class Saver:
@@ -20,7 +21,7 @@ class Saver:
     async def load(self, account: str) -> Cursor | None:
         """Where the account has got to."""
         self._account = account
-        self.cursor = self._saved = await asyncio.to_thread(self._store.load, account)
+        self.cursor = self._saved = await in_thread(self._store.load, account)
         return self.cursor
 
     def handled(self, cursor: Cursor) -> None:
@@ -40,5 +41,5 @@ class Saver:
         async with self._saving:
             cursor = self.cursor
             if cursor is not None and cursor != self._saved:
-                await asyncio.to_thread(self._store.save, self._account, cursor)
+                await in_thread(self._store.save, self._account, cursor)
                 self._saved = cursor

@@ -11,6 +11,7 @@ from sermo_client.errors import Closed, Conflict, Later, ServerRefusal
 from sermo_client.link import Link
 from sermo_client.outbox import Message, Outbox, OutboxStore, Sending
 from sermo_client.stream import SendFailed
+from sermo_client.threads import in_thread
 
 CHANNELS_AT_ONCE = 16
 BACKOFF = Backoff()
@@ -19,11 +20,19 @@ BACKOFF = Backoff()
 class Sender:
     """The outbox of one account."""
 
-    def __init__(self, link: Link, store: OutboxStore, account: str, on_failure: Callable[[SendFailed], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        store: OutboxStore,
+        account: str,
+        on_refusal: Callable[[SendFailed], None],
+        on_error: Callable[[BaseException], None],
+    ) -> None:
         self._link = link
         self._store = store
         self._account = account
-        self._on_failure = on_failure
+        self._on_refusal = on_refusal
+        self._on_error = on_error
         self._outbox = Outbox()
         self._storing = asyncio.Lock()
         self._room = asyncio.Semaphore(CHANNELS_AT_ONCE)
@@ -32,7 +41,7 @@ class Sender:
     async def load(self) -> None:
         """What an earlier run has left."""
         async with self._storing:
-            messages = await asyncio.to_thread(self._store.load, self._account)
+            messages = await in_thread(self._store.load, self._account)
         for message in messages:
             self._queue(message)
 
@@ -42,7 +51,7 @@ class Sender:
         if waiting is not None and waiting.message != message:
             raise Conflict("message_id_taken", "another message with this id is waiting", field="message_id")
         async with self._storing:
-            await asyncio.to_thread(self._store.add, self._account, message)
+            await in_thread(self._store.add, self._account, message)
             return self._queue(message)
 
     def unsent(self) -> list[Sending]:
@@ -63,8 +72,13 @@ class Sender:
         channel_id = message.channel_id
         if channel_id not in self._tasks:
             task = self._tasks[channel_id] = asyncio.create_task(self._empty(channel_id))
-            task.add_done_callback(lambda _: self._tasks.pop(channel_id, None))
+            task.add_done_callback(lambda task: self._has_emptied(channel_id, task))
         return sending
+
+    def _has_emptied(self, channel_id: UUID, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(channel_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_error(error)  # the store's: what it holds must not wait unnoticed
 
     async def _empty(self, channel_id: UUID) -> None:
         """One after the other, until nothing of this channel waits."""
@@ -88,7 +102,7 @@ class Sender:
             except ServerRefusal as refusal:
                 await self._forget(sending)
                 sending.fail(refusal)
-                self._on_failure(SendFailed(sending.message, refusal))
+                self._on_refusal(SendFailed(sending.message, refusal))
                 return
             else:
                 assert isinstance(answer, MessageSent), answer
@@ -98,5 +112,5 @@ class Sender:
 
     async def _forget(self, sending: Sending) -> None:
         async with self._storing:
-            await asyncio.to_thread(self._store.remove, self._account, sending.message_id)
+            await in_thread(self._store.remove, self._account, sending.message_id)
         self._outbox.remove(sending)
