@@ -106,6 +106,7 @@ class UnreadData(Data, frozen=True, kw_only=True):
     unread_count: int
     unread_capped: bool
     mention_count: int
+    mention_capped: bool = False
     as_of: int
 
 

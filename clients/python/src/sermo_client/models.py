@@ -102,6 +102,7 @@ class MyChannel(Channel, frozen=True, kw_only=True):
     unread_count: int = 0
     unread_capped: bool = False
     mention_count: int = 0
+    mention_capped: bool = False
     read_seq: int = 0
     head_seq: int = 0
     last_message: Message | None = None
