@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { SermoClient, createStore } from "../src/index.js";
 import { FakeServer } from "../src/testing/index.js";
 import { action, carryOut, mishap } from "./actions.js";
+import { plain, stateOf } from "./compare.js";
 import { until } from "./support.js";
 
 const RUNS = Number(process.env.SERMO_PROPERTY_RUNS ?? 40);
@@ -78,10 +79,7 @@ async function settled(server, store) {
 }
 
 function compare(store, fresh, server, { channels }) {
-  assert.deepEqual(store.channels().map(plain), fresh.channels().map(plain));
-  assert.deepEqual(store.unread(), fresh.unread());
-  assert.deepEqual(store.threads().map(thread), fresh.threads().map(thread));
-  assert.deepEqual([...store.users().values()], [...fresh.users().values()]);
+  assert.deepEqual(stateOf(store), stateOf(fresh));
   const { model } = server;
   for (const channel of channels) window(store.timeline(channel), model.page(channel));
   for (const root of model.messages.values()) {
@@ -100,15 +98,4 @@ function window({ messages, isLoaded, hasMoreBefore, hasMoreAfter }, all) {
   assert.deepEqual(messages.map(plain), all.slice(first, first + messages.length).map(plain));
   assert.equal(hasMoreBefore, first > 0);
   if (!hasMoreAfter) assert.equal(first + messages.length, all.length);
-}
-
-/** Without what a view adds, and what an event cannot say: the order among emoji, and the moment of a deletion by the server's clock. */
-function plain({ sending, isChanging, position, ...one }) {
-  if (one.last_message) one = { ...one, last_message: plain(one.last_message) };
-  if (one.reactions) one.reactions = Object.fromEntries(one.reactions.map((reaction) => [reaction.emoji, reaction.user_ids]));
-  return one;
-}
-
-function thread({ root, ...rest }) {
-  return { ...rest, root: root && plain(root) };
 }
