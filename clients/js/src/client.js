@@ -222,7 +222,7 @@ export class SermoClient {
    *
    * @param {Target} target
    * @param {number} seq
-   * @returns {Promise<void>}
+   * @returns {Promise<Done | void>}
    */
   markRead(target, seq) {
     return this.#marks.read(target, seq);
@@ -251,7 +251,7 @@ export class SermoClient {
     if (this.state.name !== "live" || now - (this.#typedAt.get(key) ?? 0) < 4_000) return;
     this.#typedAt.set(key, now);
     const data = parentId === undefined ? { channel_id: channelId } : { channel_id: channelId, parent_id: parentId };
-    this.#link.send({ type: "typing", ref: "typing", data });
+    this.#link.send({ type: "typing", data });
   }
 
   /**

@@ -356,7 +356,7 @@ export class Connection {
     if (this.#cursor !== null) {
       data.last_event_id = this.#cursor.position;
       data.epoch = this.#cursor.epoch;
-      if (maxBacklog !== null) data.max_backlog = maxBacklog;
+      if (maxBacklog !== null && !this.#isConnected) data.max_backlog = maxBacklog; // a snapshot is new enough
     }
     if (channelId !== null) data.channel_id = channelId;
     this.#do({ do: "send", frame: { type: "connect", data } });

@@ -6,7 +6,8 @@
 
 /**
  * @typedef {import("./client.js").Target} Target
- * @typedef {{ seq: number, promise: Promise<void>, resolve: () => void, reject: (error: unknown) => void }} Next
+ * @typedef {import("./frames.js").Done} Done
+ * @typedef {{ seq: number, promise: Promise<Done | void>, resolve: (done?: Done) => void, reject: (error: unknown) => void }} Next
  */
 
 export class Marks {
@@ -22,7 +23,7 @@ export class Marks {
   /**
    * @param {Target} target
    * @param {number} seq
-   * @returns {Promise<void>}
+   * @returns {Promise<Done | void>} nothing where a mark as unread came in between
    */
   async read(target, seq) {
     const key = keyOf(target);
@@ -52,11 +53,12 @@ export class Marks {
    * @param {string} key
    * @param {Target} target
    * @param {number} seq
+   * @returns {Promise<Done>}
    */
   async #send(key, target, seq) {
     this.#next.set(key, null);
     try {
-      await this.#ask("mark_read", { ...dataOf(target), seq });
+      return await this.#ask("mark_read", { ...dataOf(target), seq });
     } finally {
       const next = this.#next.get(key);
       this.#next.delete(key);
