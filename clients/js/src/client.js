@@ -400,10 +400,11 @@ export class SermoClient {
    * @param {ClientEvents[Name]} value
    */
   #emit(name, value) {
+    if (name === "error" && !this.#emitter.isHeard("error")) return console.error(value);
     try {
       this.#emitter.emit(name, value);
     } catch (error) {
-      if (name === "error") throw error;
+      if (name === "error") return console.error(error);
       this.#emit("error", error);
     }
   }

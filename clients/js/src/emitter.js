@@ -27,6 +27,11 @@ export class Emitter {
     return () => void listeners.delete(own);
   }
 
+  /** @param {keyof Events} name */
+  isHeard(name) {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
   /**
    * Call all listeners in their order. One that throws does not keep the others from being called; the first error is thrown afterwards.
    *

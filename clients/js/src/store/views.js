@@ -77,7 +77,7 @@ export class Views {
         try {
           if (this.#listeners.has(tell)) tell();
         } catch (error) {
-          reportError(error); // as the browser does with any listener's
+          console.error(error); // the others are told all the same
         }
       }
     });
