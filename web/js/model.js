@@ -4,40 +4,29 @@
  * @module
  */
 
-import {
-  LocalStorageOutbox,
-  LocalStorageTokens,
-  SermoClient,
-  SermoError,
-  Session,
-  createStore,
-} from "../../client/index.js";
+import { LocalStorageOutbox, SermoClient, SermoError, createStore } from "../../client/index.js";
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.js";
 import { signal } from "../vendor/signals.js";
+import { KEY, openLogin } from "./login.js";
 import { notify } from "./notices.js";
 import { go, to } from "./route.js";
 
 /** Missed events beyond this are not replayed: a snapshot is quicker. */
 const MAX_BACKLOG = 2_000;
-const TOKENS = "sermo:tokens";
 
 /** Who is signed in, or null. */
 export const user = signal(null);
 /** `{ client, store, rest }` while somebody is signed in, once the first snapshot is there. */
 export const engine = signal(null);
 
-export const session = new Session({
-  url: location.origin,
-  tokens: new LocalStorageTokens(TOKENS),
-  onEnd: () => ended("You were signed out. Sign in to go on."),
-});
+export const { session, token } = openLogin(() => ended("You were signed out. Sign in to go on."));
 
 let running = null;
 
 /** Sign in with what an earlier visit has left, if anything. */
 export function resume() {
   addEventListener("storage", ({ key, newValue }) => {
-    if (key !== TOKENS) return;
+    if (key !== KEY) return;
     if (newValue === null || newValue === "null") ended();
     else if (session.user !== null) begin(); // in another tab, perhaps as somebody else
   });
@@ -72,7 +61,7 @@ async function begin() {
   user.value = session.user;
   const client = new SermoClient({
     url: location.origin,
-    token: session.token,
+    token,
     outbox: new LocalStorageOutbox(session.user.user_id),
     maxBacklog: MAX_BACKLOG,
     program: "sermo-page",

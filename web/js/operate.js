@@ -4,18 +4,19 @@
  * @module
  */
 
-import { LocalStorageTokens, SermoRest, Session } from "../../client/index.js";
+import { SermoRest } from "../../client/index.js";
 import { useEffect, useState } from "../vendor/hooks.js";
 import { render } from "../vendor/preact.js";
 import { Chart } from "./chart.js";
 import { html } from "./html.js";
 import { Logo } from "./icons.js";
+import { openLogin } from "./login.js";
 import { Samples } from "./samples.js";
 
 const EVERY_MS = 2_000;
 
-const session = new Session({ url: location.origin, tokens: new LocalStorageTokens("sermo:tokens") });
-const rest = new SermoRest({ url: location.origin, token: session.token });
+const { session, token } = openLogin();
+const rest = new SermoRest({ url: location.origin, token });
 const samples = new Samples();
 
 /** What is asked for again and again: `{ problem, at }`. */

@@ -9,7 +9,7 @@ import { useEffect, useRef, useState } from "../vendor/hooks.js";
 import { size } from "./format.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
-import { session } from "./model.js";
+import { token } from "./model.js";
 import { notify } from "./notices.js";
 
 export const FILES_MAX = 10;
@@ -72,10 +72,10 @@ export function UploadList({ uploads }) {
 function send(channelId, { id, file }, onProgress) {
   const request = new XMLHttpRequest();
   const work = async () => {
-    const token = await session.token({ renew: false });
+    const bearer = await token({ renew: false });
     const query = new URLSearchParams({ name: file.name || "picture", attachment_id: id });
     request.open("POST", `${location.origin}/v1/channels/${channelId}/attachments?${query}`);
-    request.setRequestHeader("Authorization", `Bearer ${token}`);
+    request.setRequestHeader("Authorization", `Bearer ${bearer}`);
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
     await new Promise((resolve, reject) => {
