@@ -63,8 +63,18 @@ function Picture({ attachment }) {
     return () => (isCurrent = false);
   }, [attachment.attachment_id]);
   if (isBroken) return html`<${File} attachment=${attachment} />`;
-  return html`<button type="button" class="picture" ref=${box} aria-label=${`Show ${attachment.name}`} onClick=${() => address && (dialog.value = { kind: "picture", attachment, address })}>
-    ${address === null ? html`<span class="muted">${attachment.name}</span>` : html`<img src=${address} alt=${attachment.name} onError=${() => setBroken(true)} />`}
+  return html`<button
+    type="button"
+    class="picture"
+    ref=${box}
+    aria-label=${`Show ${attachment.name}`}
+    onClick=${() => address && (dialog.value = { kind: "picture", attachment, address })}
+  >
+    ${address === null ? html`<span class="muted">${attachment.name}</span>` : html`<img
+      src=${address}
+      alt=${attachment.name}
+      onError=${() => setBroken(true)}
+    />`}
   </button>`;
 }
 

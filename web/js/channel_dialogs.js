@@ -59,7 +59,12 @@ export function CreateChannel() {
     <label class="field"><span>Topic <small>(optional)</small></span><input name="topic" maxlength="250" autocomplete="off" /></label>
     <fieldset class="choices">
       <legend class="hidden">Who may see it</legend>
-      <label><input type="radio" name="kind" value="public" checked /> <span><b>Public</b><small>Everybody may find it, read it and join.</small></span></label>
+      <label><input
+        type="radio"
+        name="kind"
+        value="public"
+        checked
+      /> <span><b>Public</b><small>Everybody may find it, read it and join.</small></span></label>
       <label><input type="radio" name="kind" value="private" /> <span><b>Private</b><small>Only those see it who were added or invited.</small></span></label>
     </fieldset>
     ${problem}
@@ -78,7 +83,14 @@ export function EditChannel({ channel }) {
     closeDialog();
   });
   return html`<${Dialog} title="Name and topic" onSubmit=${submit}>
-    <label class="field"><span>Name</span><input name="name" required maxlength="80" value=${channel.name} autofocus autocomplete="off" /></label>
+    <label class="field"><span>Name</span><input
+      name="name"
+      required
+      maxlength="80"
+      value=${channel.name}
+      autofocus
+      autocomplete="off"
+    /></label>
     <label class="field"><span>Topic</span><input name="topic" maxlength="250" value=${channel.topic} autocomplete="off" /></label>
     ${problem}
     <div class="dialog-buttons">
@@ -103,7 +115,12 @@ export function Invite({ channel }) {
           <label class="field"><span>How many may join by it <small>(optional)</small></span><input name="uses" type="number" min="1" max="1000" /></label>
           ${problem}
           <div class="dialog-buttons"><button class="button primary" disabled=${isBusy}>Make a link</button></div>`
-      : html`<label class="field"><span>The link</span><input readonly value=${made.link} onFocus=${(event) => event.currentTarget.select()} autofocus /></label>
+      : html`<label class="field"><span>The link</span><input
+        readonly
+        value=${made.link}
+        onFocus=${(event) => event.currentTarget.select()}
+        autofocus
+      /></label>
           <p class="muted">Good until ${fullTime(made.expires_at)}.</p>
           <div class="dialog-buttons"><button type="button" class="button primary" onClick=${copy}>Copy</button></div>`}
   <//>`;

@@ -35,12 +35,41 @@ export function ChannelHead({ channel, isMember, name }) {
       <p class="topic" title=${channel.topic}>${channel.kind === "direct" ? status : channel.topic}</p>
     </div>
     <div class="head-buttons">
-      <button type="button" class="icon-button with-count" aria-label=${`Members, ${channel.member_count}`} title="Members" aria-pressed=${pane === "members"} onClick=${() => toggle("members")}><${Icon} name="people" /><span>${channel.member_count}</span></button>
-      <button type="button" class="icon-button" aria-label="Pinned messages" title="Pinned messages" aria-pressed=${pane === "pins"} onClick=${() => toggle("pins")}><${Icon} name="pin" /></button>
-      <button type="button" class="icon-button" aria-label="Search" title="Search (Ctrl Shift F)" aria-pressed=${pane === "search"} onClick=${() => toggle("search")}><${Icon} name="search" /></button>
+      <button
+        type="button"
+        class="icon-button with-count"
+        aria-label=${`Members, ${channel.member_count}`}
+        title="Members"
+        aria-pressed=${pane === "members"}
+        onClick=${() => toggle("members")}
+      ><${Icon} name="people" /><span>${channel.member_count}</span></button>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Pinned messages"
+        title="Pinned messages"
+        aria-pressed=${pane === "pins"}
+        onClick=${() => toggle("pins")}
+      ><${Icon} name="pin" /></button>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Search"
+        title="Search (Ctrl Shift F)"
+        aria-pressed=${pane === "search"}
+        onClick=${() => toggle("search")}
+      ><${Icon} name="search" /></button>
       ${isMember &&
       html`<span class="opener">
-        <button type="button" class="icon-button" aria-label="Channel settings" title="Channel settings" aria-haspopup="menu" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}><${Icon} name=${channel.level === "muted" ? "bellOff" : "more"} /></button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Channel settings"
+          title="Channel settings"
+          aria-haspopup="menu"
+          aria-expanded=${isOpen}
+          onClick=${() => setOpen(!isOpen)}
+        ><${Icon} name=${channel.level === "muted" ? "bellOff" : "more"} /></button>
         ${isOpen && html`<${Settings} channel=${channel} onClose=${() => setOpen(false)} />`}
       </span>`}
     </div>
@@ -59,11 +88,34 @@ function Settings({ channel, onClose }) {
   return html`<${Popover} label="Channel settings" role="menu" class="menu" onClose=${onClose}>
     <div class="menu-group" role="group" aria-label="Tell me of">
       <p class="menu-title">Tell me of</p>
-      ${LEVELS.map(([level, name]) => html`<button key=${level} type="button" role="menuitemradio" aria-checked=${channel.level === level} onClick=${then(() => attempt(rest.setLevel(id, level)))}>${name}</button>`)}
+      ${LEVELS.map(([level, name]) => html`<button
+        key=${level}
+        type="button"
+        role="menuitemradio"
+        aria-checked=${channel.level === level}
+        onClick=${then(() => attempt(rest.setLevel(id, level)))}
+      >${name}</button>`)}
     </div>
-    ${governs && html`<button type="button" role="menuitem" onClick=${then(() => (dialog.value = { kind: "channel", channel }))}><${Icon} name="edit" /> Name and topic …</button>`}
-    ${governs && html`<button type="button" role="menuitem" onClick=${then(() => (dialog.value = { kind: "invite", channel }))}><${Icon} name="link" /> Invite by link …</button>`}
-    ${governs && html`<button type="button" role="menuitem" onClick=${then(() => attempt(channel.archived_at ? rest.unarchiveChannel(id) : rest.archiveChannel(id)))}><${Icon} name="file" /> ${channel.archived_at ? "Unarchive" : "Archive"}</button>`}
-    ${kind !== "direct" && html`<button type="button" role="menuitem" class="bad" onClick=${then(leave)}><${Icon} name="leave" /> Leave</button>`}
+    ${governs && html`<button
+      type="button"
+      role="menuitem"
+      onClick=${then(() => (dialog.value = { kind: "channel", channel }))}
+    ><${Icon} name="edit" /> Name and topic …</button>`}
+    ${governs && html`<button
+      type="button"
+      role="menuitem"
+      onClick=${then(() => (dialog.value = { kind: "invite", channel }))}
+    ><${Icon} name="link" /> Invite by link …</button>`}
+    ${governs && html`<button
+      type="button"
+      role="menuitem"
+      onClick=${then(() => attempt(channel.archived_at ? rest.unarchiveChannel(id) : rest.archiveChannel(id)))}
+    ><${Icon} name="file" /> ${channel.archived_at ? "Unarchive" : "Archive"}</button>`}
+    ${kind !== "direct" && html`<button
+      type="button"
+      role="menuitem"
+      class="bad"
+      onClick=${then(leave)}
+    ><${Icon} name="leave" /> Leave</button>`}
   <//>`;
 }

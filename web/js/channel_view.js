@@ -73,7 +73,11 @@ function Open({ channel, isMember }) {
       ? html`<p class="instead">This channel is archived. It can be read, and nothing can be added.</p>`
       : isMember
         ? html`<${Composer} key=${id} channelId=${id} label=${`Message ${title}`} messages=${() => shown.current.messages} />`
-        : html`<p class="instead">You are looking at ${title}. <button type="button" class="button primary small" onClick=${() => attempt(engine.peek().client.join(id))}>Join channel</button></p>`}
+        : html`<p class="instead">You are looking at ${title}. <button
+          type="button"
+          class="button primary small"
+          onClick=${() => attempt(engine.peek().client.join(id))}
+        >Join channel</button></p>`}
   </section>`;
 }
 
@@ -139,7 +143,11 @@ function UnreadBar({ channel, newAfter }) {
   };
   if (!isKept && newAfter === null) return null;
   return html`<div class="unread-bar">
-    <button type="button" class="link" onClick=${() => go(to.channel(channel.channel_id, { pane: route.peek().pane }))}>${counted(channel.unread_count, channel.unread_capped)} unread</button>
+    <button
+      type="button"
+      class="link"
+      onClick=${() => go(to.channel(channel.channel_id, { pane: route.peek().pane }))}
+    >${counted(channel.unread_count, channel.unread_capped)} unread</button>
     <button type="button" class="link" onClick=${read}>Mark as read</button>
   </div>`;
 }

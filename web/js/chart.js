@@ -29,11 +29,21 @@ export function Chart({ title, unit = "", series }) {
     </figcaption>
     <div class="plot-frame">
       <div class="ticks" aria-hidden="true">${PARTS.map((part) => html`<span key=${part}>${short(top * part)}</span>`)}</div>
-      <svg class="plot" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label=${`${title}: ${series.map(({ name }, place) => `${name} ${short(latest[place])}${unit}`).join(", ")}`}>
+      <svg
+        class="plot"
+        viewBox=${`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label=${`${title}: ${series.map(({ name }, place) => `${name} ${short(latest[place])}${unit}`).join(", ")}`}
+      >
         ${PARTS.map((part) => html`<line key=${part} class="grid" x1="0" x2=${WIDTH} y1=${y(top * part)} y2=${y(top * part)} />`)}
         ${series.map(
           ({ name, points }, place) =>
-            html`<polyline key=${name} class=${`series-${place}`} points=${points.map((point) => `${x(point.at).toFixed(1)},${y(point.value).toFixed(1)}`).join(" ")} />`,
+            html`<polyline
+              key=${name}
+              class=${`series-${place}`}
+              points=${points.map((point) => `${x(point.at).toFixed(1)},${y(point.value).toFixed(1)}`).join(" ")}
+            />`,
         )}
       </svg>
       <div class="span" aria-hidden="true"><span>5 min ago</span><span>now</span></div>

@@ -110,18 +110,55 @@ export function Composer({ channelId, rootId, label, messages }) {
       onPaste=${(event) => take(event, event.clipboardData.files)}
     ></textarea>
     <div class="composer-line">
-      <button type="button" class="icon-button" aria-label="Attach files" title="Attach files" onClick=${() => picker.current.click()}><${Icon} name="paperclip" /></button>
-      <input ref=${picker} type="file" multiple hidden data-testid="file-input" onChange=${(event) => (uploads.add(event.currentTarget.files), (event.currentTarget.value = ""))} />
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Attach files"
+        title="Attach files"
+        onClick=${() => picker.current.click()}
+      ><${Icon} name="paperclip" /></button>
+      <input
+        ref=${picker}
+        type="file"
+        multiple
+        hidden
+        data-testid="file-input"
+        onChange=${(event) => (uploads.add(event.currentTarget.files), (event.currentTarget.value = ""))}
+      />
       <span class="opener">
-        <button type="button" class="icon-button" aria-label="Insert an emoji" title="Insert an emoji" aria-haspopup="dialog" aria-expanded=${isChoosing} onClick=${() => setChoosing(!isChoosing)}><${Icon} name="smile" /></button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Insert an emoji"
+          title="Insert an emoji"
+          aria-haspopup="dialog"
+          aria-expanded=${isChoosing}
+          onClick=${() => setChoosing(!isChoosing)}
+        ><${Icon} name="smile" /></button>
         ${isChoosing && html`<${EmojiPicker} onClose=${() => setChoosing(false)} onPick=${insert} />`}
       </span>
-      <button type="button" class="icon-button" aria-label="Mention somebody" title="Mention somebody" onClick=${() => insert("@")}><${Icon} name="at" /></button>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Mention somebody"
+        title="Mention somebody"
+        onClick=${() => insert("@")}
+      ><${Icon} name="at" /></button>
       ${rootId !== undefined &&
-      html`<label class="also"><input type="checkbox" checked=${alsoToChannel} onChange=${(event) => setAlso(event.currentTarget.checked)} /> Also to the channel</label>`}
+      html`<label class="also"><input
+        type="checkbox"
+        checked=${alsoToChannel}
+        onChange=${(event) => setAlso(event.currentTarget.checked)}
+      /> Also to the channel</label>`}
       <span class="spacer"></span>
       ${length > COUNTED_FROM && html`<span class="counter ${length > CONTENT_MAX ? "bad" : ""}" role="status">${length} / ${CONTENT_MAX}</span>`}
-      <button type="submit" class="button primary send" disabled=${!isReady} aria-label="Send" title="Send (Enter)"><${Icon} name="send" /></button>
+      <button
+        type="submit"
+        class="button primary send"
+        disabled=${!isReady}
+        aria-label="Send"
+        title="Send (Enter)"
+      ><${Icon} name="send" /></button>
     </div>
   </form>`;
 }

@@ -42,6 +42,12 @@ export function EmojiPicker({ onPick, onClose }) {
 
 function Grid({ emoji, onPick }) {
   return html`<div class="emoji-grid">
-    ${emoji.map(({ emoji: one }) => html`<button key=${one} type="button" aria-label=${nameOfEmoji(one)} title=${nameOfEmoji(one)} onClick=${() => onPick(one)}>${one}</button>`)}
+    ${emoji.map(({ emoji: one }) => html`<button
+      key=${one}
+      type="button"
+      aria-label=${nameOfEmoji(one)}
+      title=${nameOfEmoji(one)}
+      onClick=${() => onPick(one)}
+    >${one}</button>`)}
   </div>`;
 }

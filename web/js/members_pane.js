@@ -28,9 +28,18 @@ export function MembersPane() {
     return { items: page.members, cursor: page.next_cursor };
   }, `${channelId}:${changes}`);
   const governs = channel !== null && channel.kind !== "direct" && (channel.role !== "member" || user.value?.is_admin);
-  const add = governs && html`<button type="button" class="button small" aria-expanded=${isAdding} onClick=${() => setAdding(!isAdding)}><${Icon} name="plus" size=${15} /> Add</button>`;
+  const add = governs && html`<button
+    type="button"
+    class="button small"
+    aria-expanded=${isAdding}
+    onClick=${() => setAdding(!isAdding)}
+  ><${Icon} name="plus" size=${15} /> Add</button>`;
   const there = new Set(pages.items.map((member) => member.user_id));
-  return html`<${PaneFrame} title="Members" note=${channel === null ? null : `${channel.member_count} in ${channel.kind === "direct" ? "this conversation" : `#${channel.name}`}`} action=${add}>
+  return html`<${PaneFrame}
+    title="Members"
+    note=${channel === null ? null : `${channel.member_count} in ${channel.kind === "direct" ? "this conversation" : `#${channel.name}`}`}
+    action=${add}
+  >
     <div class="pane-scroll">
       ${isAdding &&
       html`<section class="adding" aria-label="Add people">
@@ -39,7 +48,12 @@ export function MembersPane() {
             <${Avatar} userId=${person.user_id} hasPresence /><span class="file-text"><b>${nameOf(person)}</b><small>@${person.username}</small></span>
             ${there.has(person.user_id)
               ? html`<span class="muted">is in it</span>`
-              : html`<button type="button" class="button small" aria-label=${`Add ${nameOf(person)}`} onClick=${() => attempt(rest.putMember(channelId, person.user_id))}>Add</button>`}
+              : html`<button
+                type="button"
+                class="button small"
+                aria-label=${`Add ${nameOf(person)}`}
+                onClick=${() => attempt(rest.putMember(channelId, person.user_id))}
+              >Add</button>`}
           </div>`}
         <//>
       </section>`}
@@ -63,6 +77,12 @@ function Member({ member, channel, governs }) {
     <${Avatar} userId=${id} hasPresence />
     <a class="card-text" href=${to.pane("user", id)}><b>${nameOf(person)}</b><span class="muted">${person?.status_text || (person === null ? "" : `@${person.username}`)}</span></a>
     ${role !== "member" && html`<span class="tag">${role === "owner" ? "Owner" : "Admin"}</span>`}
-    ${governs && id !== me && role !== "owner" && html`<button type="button" class="icon-button" aria-label=${`Remove ${nameOf(person)}`} title="Remove" onClick=${remove}><${Icon} name="close" size=${15} /></button>`}
+    ${governs && id !== me && role !== "owner" && html`<button
+      type="button"
+      class="icon-button"
+      aria-label=${`Remove ${nameOf(person)}`}
+      title="Remove"
+      onClick=${remove}
+    ><${Icon} name="close" size=${15} /></button>`}
   </li>`;
 }

@@ -23,7 +23,11 @@ import { editing } from "./ui.js";
 export const MessageRow = memo(function MessageRow({ row, isTarget, place }) {
   const { message, beginsDay, isFirstNew, goesOn } = row;
   return html`
-    ${beginsDay && html`<div class="day-line" role="separator" aria-label=${day(message.created_at)}><span>${day(message.created_at)}</span></div>`}
+    ${beginsDay && html`<div
+      class="day-line"
+      role="separator"
+      aria-label=${day(message.created_at)}
+    ><span>${day(message.created_at)}</span></div>`}
     ${isFirstNew && html`<div class="new-line" role="separator" aria-label="New messages"><span>New</span></div>`}
     <${Message} message=${message} goesOn=${goesOn} isTarget=${isTarget} place=${place} />
   `;
@@ -52,7 +56,11 @@ function Message({ message, goesOn, isTarget = false, place }) {
     <div class="gutter">
       ${goesOn
         ? html`<time class="small-time" dateTime=${message.created_at}>${bareTime(message.created_at)}</time>`
-        : html`<a href=${to.pane("user", message.author_id)} tabindex="-1" aria-hidden="true"><${Avatar} userId=${message.author_id} /></a>`}
+        : html`<a
+          href=${to.pane("user", message.author_id)}
+          tabindex="-1"
+          aria-hidden="true"
+        ><${Avatar} userId=${message.author_id} /></a>`}
     </div>
     <div class="body">
       ${!goesOn &&

@@ -22,17 +22,45 @@ export function Actions({ message, me, place }) {
   const close = () => setOpen(null);
   const rootId = message.parent_id ?? message.message_id;
   return html`<div class="actions" role="group" aria-label="Actions for this message">
-    ${quick.slice(0, 3).map((emoji) => html`<button key=${emoji} type="button" class="icon-button quick" aria-label=${`React with ${emoji}`} onClick=${() => toggle(message, emoji, me)}>${emoji}</button>`)}
+    ${quick.slice(0, 3).map((emoji) => html`<button
+      key=${emoji}
+      type="button"
+      class="icon-button quick"
+      aria-label=${`React with ${emoji}`}
+      onClick=${() => toggle(message, emoji, me)}
+    >${emoji}</button>`)}
     <span class="opener">
-      <button type="button" class="icon-button" aria-label="Add a reaction" title="Add a reaction" aria-haspopup="dialog" aria-expanded=${open === "emoji"} onClick=${() => setOpen(open === "emoji" ? null : "emoji")}>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Add a reaction"
+        title="Add a reaction"
+        aria-haspopup="dialog"
+        aria-expanded=${open === "emoji"}
+        onClick=${() => setOpen(open === "emoji" ? null : "emoji")}
+      >
         <${Icon} name="smile" />
       </button>
       ${open === "emoji" && html`<${EmojiPicker} onClose=${close} onPick=${(emoji) => toggle(message, emoji, me)} />`}
     </span>
     ${place === "channel" &&
-    html`<button type="button" class="icon-button" aria-label="Reply in a thread" title="Reply in a thread" onClick=${() => go(to.pane("thread", rootId))}><${Icon} name="reply" /></button>`}
+    html`<button
+      type="button"
+      class="icon-button"
+      aria-label="Reply in a thread"
+      title="Reply in a thread"
+      onClick=${() => go(to.pane("thread", rootId))}
+    ><${Icon} name="reply" /></button>`}
     <span class="opener">
-      <button type="button" class="icon-button" aria-label="More actions" title="More actions" aria-haspopup="menu" aria-expanded=${open === "menu"} onClick=${() => setOpen(open === "menu" ? null : "menu")}>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="More actions"
+        title="More actions"
+        aria-haspopup="menu"
+        aria-expanded=${open === "menu"}
+        onClick=${() => setOpen(open === "menu" ? null : "menu")}
+      >
         <${Icon} name="more" />
       </button>
       ${open === "menu" && html`<${Menu} message=${message} me=${me} place=${place} onClose=${close} />`}
@@ -59,7 +87,13 @@ function Menu({ message, me, place, onClose }) {
   return html`<${Popover} label="Actions for this message" role="menu" class="menu" onClose=${onClose}>
     ${items.map(
       ({ name, icon, act, isBad }) =>
-        html`<button key=${name} type="button" role="menuitem" class=${isBad ? "bad" : ""} onClick=${() => (onClose(), act())}><${Icon} name=${icon} /> ${name}</button>`,
+        html`<button
+          key=${name}
+          type="button"
+          role="menuitem"
+          class=${isBad ? "bad" : ""}
+          onClick=${() => (onClose(), act())}
+        ><${Icon} name=${icon} /> ${name}</button>`,
     )}
   <//>`;
 }

@@ -35,7 +35,13 @@ export function Report({ message }) {
   });
   return html`<${Dialog} title="Report this message" onSubmit=${submit}>
     <p>The server's admins see the message and what you write. Nobody else is told.</p>
-    <label class="field"><span>What is wrong with it?</span><textarea name="reason" rows="4" required maxlength="1000" autofocus></textarea></label>
+    <label class="field"><span>What is wrong with it?</span><textarea
+      name="reason"
+      rows="4"
+      required
+      maxlength="1000"
+      autofocus
+    ></textarea></label>
     ${problem}
     <div class="dialog-buttons">
       <button type="button" class="button" onClick=${closeDialog}>Cancel</button>
@@ -55,6 +61,13 @@ export function Picture({ attachment, address }) {
 /** @param {{ text: string }} props */
 export function CopyText({ text }) {
   return html`<${Dialog} title="Copy this">
-    <textarea readonly rows="3" aria-label="Text to copy" autofocus value=${text} onFocus=${(event) => event.currentTarget.select()}></textarea>
+    <textarea
+      readonly
+      rows="3"
+      aria-label="Text to copy"
+      autofocus
+      value=${text}
+      onFocus=${(event) => event.currentTarget.select()}
+    ></textarea>
   <//>`;
 }

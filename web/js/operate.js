@@ -87,7 +87,11 @@ function Operate() {
         { name: "core views", points: samples.values("sermo_views_lag_events") },
         { name: "search", points: samples.values("sermo_search_lag_events") },
       ]} />
-      <${Chart} title="Resumes" unit="/s" series=${samples.each("sermo_resumes_total", "outcome", ["resumed", "epoch", "ahead", "backlog"])} />
+      <${Chart}
+        title="Resumes"
+        unit="/s"
+        series=${samples.each("sermo_resumes_total", "outcome", ["resumed", "epoch", "ahead", "backlog"])}
+      />
       <${Chart} title="Errors" unit="/s" series=${[
         { name: "commands refused", points: samples.refusals() },
         { name: "rate limited", points: samples.rates("sermo_rate_limited_total") },

@@ -15,7 +15,13 @@ export function PaneFrame({ title, note = null, action = null, children }) {
       <button type="button" class="icon-button only-narrow" aria-label="Back" onClick=${closePane}><${Icon} name="back" /></button>
       <div class="head-text"><h2>${title}</h2>${note !== null && html`<p class="topic">${note}</p>`}</div>
       ${action}
-      <button type="button" class="icon-button" aria-label="Close this pane" title="Close (Esc)" onClick=${closePane}><${Icon} name="close" /></button>
+      <button
+        type="button"
+        class="icon-button"
+        aria-label="Close this pane"
+        title="Close (Esc)"
+        onClick=${closePane}
+      ><${Icon} name="close" /></button>
     </header>
     ${children}
   </aside>`;

@@ -25,7 +25,12 @@ export function EditProfile() {
   });
   return html`<${Dialog} title="Name and status" onSubmit=${submit}>
     <label class="field"><span>Display name</span><input name="display_name" maxlength="80" value=${me.display_name} autofocus /></label>
-    <label class="field"><span>Status</span><input name="status_text" maxlength="100" value=${me.status_text ?? ""} placeholder="What are you doing?" /></label>
+    <label class="field"><span>Status</span><input
+      name="status_text"
+      maxlength="100"
+      value=${me.status_text ?? ""}
+      placeholder="What are you doing?"
+    /></label>
     ${problem}
     <div class="dialog-buttons">
       <button type="button" class="button" onClick=${closeDialog}>Cancel</button>
@@ -48,11 +53,20 @@ export function StartDirect() {
   return html`<${Dialog} title="Write to …" onSubmit=${() => chosen.length > 0 && begin()}>
     ${chosen.length > 0 &&
     html`<ul class="chips" aria-label="Chosen">
-      ${chosen.map((id) => html`<li key=${id}>${nameOf(users.get(id) ?? null)} <button type="button" aria-label=${`Remove ${nameOf(users.get(id) ?? null)}`} onClick=${() => toggle(id)}><${Icon} name="close" size=${13} /></button></li>`)}
+      ${chosen.map((id) => html`<li key=${id}>${nameOf(users.get(id) ?? null)} <button
+        type="button"
+        aria-label=${`Remove ${nameOf(users.get(id) ?? null)}`}
+        onClick=${() => toggle(id)}
+      ><${Icon} name="close" size=${13} /></button></li>`)}
     </ul>`}
     <${PeopleSearch} isFocused>
       ${(person) =>
-        html`<button type="button" class="person-row" aria-pressed=${chosen.includes(person.user_id)} onClick=${() => toggle(person.user_id)}>
+        html`<button
+          type="button"
+          class="person-row"
+          aria-pressed=${chosen.includes(person.user_id)}
+          onClick=${() => toggle(person.user_id)}
+        >
           <${Avatar} userId=${person.user_id} hasPresence />
           <span class="file-text"><b>${nameOf(person)}</b><small>@${person.username}</small></span>
           ${chosen.includes(person.user_id) && html`<${Icon} name="check" />`}

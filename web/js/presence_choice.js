@@ -33,7 +33,13 @@ function choose(status) {
 export function PresenceChoice() {
   return html`<div class="menu-group" role="group" aria-label="Presence">
     ${CHOICES.map(
-      ([status, name]) => html`<button key=${status} type="button" role="menuitemradio" aria-checked=${chosen.value === status} onClick=${() => choose(status)}><span class="presence ${status}"></span> ${name}</button>`,
+      ([status, name]) => html`<button
+        key=${status}
+        type="button"
+        role="menuitemradio"
+        aria-checked=${chosen.value === status}
+        onClick=${() => choose(status)}
+      ><span class="presence ${status}"></span> ${name}</button>`,
     )}
   </div>`;
 }

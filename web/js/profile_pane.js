@@ -32,9 +32,22 @@ export function ProfilePane({ id }) {
         : id !== me && html`<p class="presence-line"><${Presence} userId=${id} isSilent /> ${PRESENCES[presence]}</p>`}
       <p class="buttons">
         ${id === me
-          ? html`<button type="button" class="button" onClick=${() => (dialog.value = { kind: "profile" })}><${Icon} name="edit" size=${16} /> Name and status</button>`
-          : html`<button type="button" class="button primary" onClick=${() => writeTo([id])}><${Icon} name="send" size=${16} /> Message</button>
-              <button type="button" class="button" disabled=${blocks.value === null} onClick=${block}>${isBlocked ? "Unblock" : "Block"}</button>`}
+          ? html`<button
+            type="button"
+            class="button"
+            onClick=${() => (dialog.value = { kind: "profile" })}
+          ><${Icon} name="edit" size=${16} /> Name and status</button>`
+          : html`<button
+            type="button"
+            class="button primary"
+            onClick=${() => writeTo([id])}
+          ><${Icon} name="send" size=${16} /> Message</button>
+              <button
+                type="button"
+                class="button"
+                disabled=${blocks.value === null}
+                onClick=${block}
+              >${isBlocked ? "Unblock" : "Block"}</button>`}
       </p>
       ${isBlocked && html`<p class="muted">Who is blocked cannot begin a direct conversation with you.</p>`}
     </div>

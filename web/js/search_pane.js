@@ -50,14 +50,42 @@ export function SearchPane() {
   }, JSON.stringify({ q: q.trim(), query }));
   return html`<${PaneFrame} title="Search">
     <form class="search-form" role="search" onSubmit=${(event) => event.preventDefault()}>
-      <input type="search" autofocus ref=${(field) => field !== null && q === "" && field.focus()} aria-label="Search messages" placeholder="Search messages" value=${q} onInput=${(event) => set({ q: event.currentTarget.value })} />
+      <input
+        type="search"
+        autofocus
+        ref=${(field) => field !== null && q === "" && field.focus()}
+        aria-label="Search messages"
+        placeholder="Search messages"
+        value=${q}
+        onInput=${(event) => set({ q: event.currentTarget.value })}
+      />
       <div class="filters">
-        ${channelId !== null && html`<label class="check"><input type="checkbox" checked=${inChannel} onChange=${(event) => set({ inChannel: event.currentTarget.checked })} /> In this channel</label>`}
+        ${channelId !== null && html`<label class="check"><input
+          type="checkbox"
+          checked=${inChannel}
+          onChange=${(event) => set({ inChannel: event.currentTarget.checked })}
+        /> In this channel</label>`}
         <${AuthorChoice} value=${author} onChange=${(id) => set({ author: id })} />
-        <select aria-label="What it carries" value=${has} onChange=${(event) => set({ has: event.currentTarget.value })}>${HAS.map(([value, name]) => html`<option key=${value} value=${value}>${name}</option>`)}</select>
-        <select aria-label="Order" value=${sort} onChange=${(event) => set({ sort: event.currentTarget.value })}><option value="">Newest first</option><option value="rank">Best first</option></select>
-        <label class="date">From <input type="date" value=${after} onChange=${(event) => set({ after: event.currentTarget.value })} /></label>
-        <label class="date">To <input type="date" value=${before} onChange=${(event) => set({ before: event.currentTarget.value })} /></label>
+        <select
+          aria-label="What it carries"
+          value=${has}
+          onChange=${(event) => set({ has: event.currentTarget.value })}
+        >${HAS.map(([value, name]) => html`<option key=${value} value=${value}>${name}</option>`)}</select>
+        <select
+          aria-label="Order"
+          value=${sort}
+          onChange=${(event) => set({ sort: event.currentTarget.value })}
+        ><option value="">Newest first</option><option value="rank">Best first</option></select>
+        <label class="date">From <input
+          type="date"
+          value=${after}
+          onChange=${(event) => set({ after: event.currentTarget.value })}
+        /></label>
+        <label class="date">To <input
+          type="date"
+          value=${before}
+          onChange=${(event) => set({ before: event.currentTarget.value })}
+        /></label>
       </div>
     </form>
     <div class="pane-scroll" aria-live="polite">
@@ -88,7 +116,18 @@ function AuthorChoice({ value, onChange }) {
     const asking = setTimeout(() => rest.users({ query: text, limit: 10 }).then((page) => page.users.forEach(({ user_id }) => engine.peek().store.user(user_id)), () => undefined), 200);
     return () => clearTimeout(asking);
   }, [text, users]);
-  if (chosen !== null) return html`<button type="button" class="button small" onClick=${() => (setText(""), onChange(""))}>From ${nameOf(chosen)} ✕</button>`;
-  return html`<input class="small-field" list="authors" aria-label="From" placeholder="From anybody" value=${text} onInput=${(event) => setText(event.currentTarget.value)} />
+  if (chosen !== null) return html`<button
+    type="button"
+    class="button small"
+    onClick=${() => (setText(""), onChange(""))}
+  >From ${nameOf(chosen)} ✕</button>`;
+  return html`<input
+    class="small-field"
+    list="authors"
+    aria-label="From"
+    placeholder="From anybody"
+    value=${text}
+    onInput=${(event) => setText(event.currentTarget.value)}
+  />
     <datalist id="authors">${[...users.values()].slice(0, 300).map((person) => html`<option key=${person.user_id} value=${person.username}>${nameOf(person)}</option>`)}</datalist>`;
 }

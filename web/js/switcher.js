@@ -66,7 +66,13 @@ export function Switcher() {
       onKeyDown=${key}
     />
     <ul class="list offers" id="offers" role="listbox" aria-label="Channels and people">
-      ${offers.map((offer, place) => html`<li key=${offer.key} id=${`offer-${place}`} role="option" aria-selected=${place === current} onClick=${() => take(offer)}><${Offer} ...${offer} /></li>`)}
+      ${offers.map((offer, place) => html`<li
+        key=${offer.key}
+        id=${`offer-${place}`}
+        role="option"
+        aria-selected=${place === current}
+        onClick=${() => take(offer)}
+      ><${Offer} ...${offer} /></li>`)}
     </ul>
     ${offers.length === 0 && html`<p class="empty">Nothing is called that.</p>`}
   <//>`;
@@ -74,6 +80,10 @@ export function Switcher() {
 
 function Offer({ channel = null, person = null, note = "" }) {
   const name = useChannelName(channel);
-  if (person !== null) return html`<${Avatar} userId=${person.user_id} size="small" hasPresence /><span class="name">${nameOf(person)}</span><span class="muted">@${person.username}</span>`;
+  if (person !== null) return html`<${Avatar}
+    userId=${person.user_id}
+    size="small"
+    hasPresence
+  /><span class="name">${nameOf(person)}</span><span class="muted">@${person.username}</span>`;
   return html`<${KindIcon} channel=${channel} /><span class="name">${name}</span>${channel.unread_count > 0 && html`<span class="badge">${channel.unread_count}</span>`}<span class="muted">${note}</span>`;
 }

@@ -28,6 +28,12 @@ function choose(name) {
 
 export function ThemeChoice() {
   return html`<div class="menu-group segments" role="group" aria-label="Theme">
-    ${THEMES.map(([name, label]) => html`<button key=${name} type="button" role="menuitemradio" aria-checked=${theme.value === name} onClick=${() => choose(name)}>${label}</button>`)}
+    ${THEMES.map(([name, label]) => html`<button
+      key=${name}
+      type="button"
+      role="menuitemradio"
+      aria-checked=${theme.value === name}
+      onClick=${() => choose(name)}
+    >${label}</button>`)}
   </div>`;
 }

@@ -43,7 +43,11 @@ export function ThreadPane({ id }) {
   };
   const where = root === null ? null : html`<a href=${to.channel(root.channel_id, { seq: root.seq, pane: { kind: "thread", id } })}>in ${channel?.kind === "direct" ? "" : "#"}${name}</a>`;
 
-  return html`<${PaneFrame} title="Thread" note=${where} action=${root !== null && isMember && html`<${Follow} thread=${thread} id=${id} />`}>
+  return html`<${PaneFrame}
+    title="Thread"
+    note=${where}
+    action=${root !== null && isMember && html`<${Follow} thread=${thread} id=${id} />`}
+  >
     ${problem !== null && html`<p class="empty" role="alert">${problem}</p>`}
     ${problem === null &&
     html`<${MessageList}
@@ -60,7 +64,13 @@ export function ThreadPane({ id }) {
       Row=${Row}
     />`}
     ${root !== null && html`<${TypingLine} channelId=${root.channel_id} rootId=${id} />`}
-    ${isMember && !channel.archived_at && html`<${Composer} key=${id} channelId=${channel.channel_id} rootId=${id} label="Reply" messages=${() => shown.current.messages} />`}
+    ${isMember && !channel.archived_at && html`<${Composer}
+      key=${id}
+      channelId=${channel.channel_id}
+      rootId=${id}
+      label="Reply"
+      messages=${() => shown.current.messages}
+    />`}
   <//>`;
 }
 
@@ -117,7 +127,13 @@ function Follow({ thread, id }) {
   const { rest } = engine.peek();
   const follows = thread.isFollowed === true;
   const toggle = () => attempt(follows ? rest.unfollowThread(id) : rest.followThread(id));
-  return html`<button type="button" class="button small" aria-pressed=${follows} title=${follows ? "You are told of new replies" : "Be told of new replies"} onClick=${toggle}>
+  return html`<button
+    type="button"
+    class="button small"
+    aria-pressed=${follows}
+    title=${follows ? "You are told of new replies" : "Be told of new replies"}
+    onClick=${toggle}
+  >
     <${Icon} name=${follows ? "bell" : "bellOff"} size=${15} /> ${follows ? "Following" : "Follow"}
   </button>`;
 }

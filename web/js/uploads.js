@@ -62,7 +62,12 @@ export function UploadList({ uploads }) {
         <span class="file-text"><b>${one.file.name || "picture"}</b><small>${one.state === "failed" ? one.error : size(one.file.size)}</small></span>
         ${one.state === "sending" && html`<progress max="1" value=${one.progress} aria-label=${`Uploading ${one.file.name}`}></progress>`}
         ${one.state === "failed" && html`<button type="button" class="link" onClick=${() => uploads.retry(one)}>Try again</button>`}
-        <button type="button" class="icon-button" aria-label=${`Remove ${one.file.name}`} onClick=${() => uploads.remove(one)}><${Icon} name="close" /></button>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label=${`Remove ${one.file.name}`}
+          onClick=${() => uploads.remove(one)}
+        ><${Icon} name="close" /></button>
       </li>`,
     )}
   </ul>`;

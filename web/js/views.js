@@ -71,11 +71,24 @@ function BrowseView() {
     const page = await rest.channels({ ...(text === "" ? {} : { query: text }), limit: PAGE, cursor });
     return { items: page.channels, cursor: page.next_cursor };
   }, query.trim());
-  const create = html`<button type="button" class="button primary small" onClick=${() => (dialog.value = { kind: "create" })}><${Icon} name="plus" size=${16} /> Create</button>`;
+  const create = html`<button
+    type="button"
+    class="button primary small"
+    onClick=${() => (dialog.value = { kind: "create" })}
+  ><${Icon} name="plus" size=${16} /> Create</button>`;
   return html`<${Frame} title="Channels" action=${create}>
-    <input type="search" aria-label="Find channels" placeholder="Find channels" value=${query} onInput=${(event) => setQuery(event.currentTarget.value)} />
+    <input
+      type="search"
+      aria-label="Find channels"
+      placeholder="Find channels"
+      value=${query}
+      onInput=${(event) => setQuery(event.currentTarget.value)}
+    />
     <ul class="list cards">
-      ${pages.items.filter((channel) => channel.kind !== "direct").map((channel) => html`<${ChannelItem} key=${channel.channel_id} channel=${channel} />`)}
+      ${pages.items.filter((channel) => channel.kind !== "direct").map((channel) => html`<${ChannelItem}
+        key=${channel.channel_id}
+        channel=${channel}
+      />`)}
     </ul>
     <${PagesEnd} pages=${pages} empty="No channel is called that." />
   <//>`;
@@ -92,7 +105,12 @@ function ChannelItem({ channel }) {
       ${channel.topic && html`<span class="excerpt">${channel.topic}</span>`}
       <span class="muted">${plural(channel.member_count, "member")}${channel.archived_at ? ", archived" : ""}</span>
     </a>
-    ${mine !== null ? html`<span class="muted joined"><${Icon} name="check" size=${15} /> Joined</span>` : !channel.archived_at && html`<button type="button" class="button small" aria-label=${`Join ${channel.name}`} onClick=${join}>Join</button>`}
+    ${mine !== null ? html`<span class="muted joined"><${Icon} name="check" size=${15} /> Joined</span>` : !channel.archived_at && html`<button
+      type="button"
+      class="button small"
+      aria-label=${`Join ${channel.name}`}
+      onClick=${join}
+    >Join</button>`}
   </li>`;
 }
 
