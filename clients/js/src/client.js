@@ -132,8 +132,9 @@ export class SermoClient {
     return this.#connecting;
   }
 
-  /** End the connection. What was not sent stays in the outbox's store. */
+  /** End the connection. What was not sent stays in the outbox's store, for the next client or another tab. */
   close() {
+    this.#tab.close();
     this.#link.happen((connection) => connection.close("user"));
   }
 
@@ -291,6 +292,7 @@ export class SermoClient {
   async #connect(from) {
     const cursor = from === undefined ? await this.#cursors.load() : from;
     await this.#deliveries.begin(cursor);
+    this.#tab.open();
     const first = this.#firstLive();
     this.#link.listen();
     this.#link.happen((connection) => connection.connect(cursor));

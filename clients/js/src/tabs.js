@@ -24,7 +24,7 @@ export class Tab {
     const known = locks === null ? session?.getItem("sermo:tab") : null;
     this.id = known ?? newId();
     if (locks === null) session?.setItem("sermo:tab", this.id);
-    else this.#held = new Promise((resolve) => void locks.request(this.#name(this.id), () => this.#whileOpen(resolve)));
+    this.open();
   }
 
   #locks;
@@ -32,6 +32,15 @@ export class Tab {
   #held = Promise.resolve();
   /** @type {(value?: unknown) => void} */
   #release = () => undefined;
+  #isOpen = false;
+
+  /** The tab sends its own from now on, and nobody else does. */
+  open() {
+    const locks = this.#locks;
+    if (this.#isOpen || locks === null) return;
+    this.#isOpen = true;
+    this.#held = new Promise((resolve) => void locks.request(this.#name(this.id), () => this.#whileOpen(resolve)));
+  }
 
   /**
    * Run this while no other tab does so.
@@ -61,6 +70,7 @@ export class Tab {
 
   /** The tab's client was closed: others may take over. */
   close() {
+    this.#isOpen = false;
     this.#release();
   }
 

@@ -96,6 +96,19 @@ test("what a reload has left is sent by the next page, also what failed is shown
   await until(() => storage.length === 0);
 });
 
+test("what a closed client has left is sent by the next one of the same page", async () => {
+  const { server, ann, channels } = town();
+  const storage = new FakeStorage();
+  const locks = new FakeLocks();
+  const make = () => clientOf(server, ann, { outbox: new LocalStorageOutbox(ann, storage), tab: new Tab({ locks }) });
+  const first = make();
+  first.send(channels[0], "left");
+  await until(() => storage.length === 1);
+  first.close();
+  await make().connect();
+  await until(() => said(server, channels[0]).length === 1);
+});
+
 test("two tabs do not send each other's messages, and the living one takes over from the closed one", async () => {
   const { server, ann, channels } = town();
   const storage = new FakeStorage();
