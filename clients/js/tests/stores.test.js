@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { IndexedDbCursors, IndexedDbOutbox, LocalStorageCursors, LocalStorageOutbox, MemoryCursors, MemoryOutbox, newId } from "../src/index.js";
 import { FakeStorage } from "./support.js";
 
-/** What `openDatabase` answers, in memory; the real one is tried by the page's tests in a browser. */
+/** What `openDatabase` answers, in memory; the real one is tried in a browser by tests/clients/js/test_browser.py. */
 function keyValue() {
   const values = new Map();
   return {
