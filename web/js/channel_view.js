@@ -18,6 +18,9 @@ import { go, route, to, visits } from "./route.js";
 import { TypingLine } from "./typing_line.js";
 import { keptUnread } from "./ui.js";
 
+/** So many messages of a channel stay loaded when one leaves it. */
+const KEPT = 500;
+
 const Row = (props) => html`<${MessageRow} ...${props} place="channel" />`;
 
 /** @param {{ channelId: string }} props */
@@ -44,7 +47,9 @@ function Open({ channel, isMember }) {
   const shown = useRef(view);
   shown.current = view;
 
+  const [isAtEnd, setAtEnd] = useState(false);
   const seen = (seq, isEnd) => {
+    setAtEnd(isEnd);
     const now = store.channel(id);
     if (now === null || keptUnread.peek()?.id === id) return;
     if (now.unread_count === 0 && now.mention_count === 0) return;
@@ -54,7 +59,7 @@ function Open({ channel, isMember }) {
 
   return html`<section class="channel" aria-label=${title}>
     <${ChannelHead} channel=${channel} isMember=${isMember} name=${name} />
-    ${isMember && html`<${UnreadBar} channel=${channel} newAfter=${newAfter} />`}
+    ${isMember && html`<${UnreadBar} channel=${channel} isWanted=${newAfter !== null && !isAtEnd} />`}
     <${MessageList}
       view=${view}
       label=${`Messages in ${title}`}
@@ -114,8 +119,8 @@ function useOpening(channel, isMember) {
   );
   useEffect(() => () => {
     if (keptUnread.peek()?.id === id) keptUnread.value = null;
-    const { hasMoreAfter } = store.timeline(id);
-    if (hasMoreAfter) store.release(id); // the end is where one begins the next time
+    const { hasMoreAfter, messages } = store.timeline(id);
+    if (hasMoreAfter || messages.length > KEPT) store.release(id); // the end is where one begins the next time
   }, [id]);
   const marked = keptUnread.value;
   return {
@@ -133,7 +138,8 @@ function holds({ messages, isLoaded, hasMoreBefore, hasMoreAfter }, seq) {
   return (first <= seq || !hasMoreBefore) && (last >= seq || !hasMoreAfter);
 }
 
-function UnreadBar({ channel, newAfter }) {
+/** `isWanted`: there is something to be read elsewhere than in sight. */
+function UnreadBar({ channel, isWanted }) {
   const { store } = engine.value;
   const isKept = keptUnread.value?.id === channel.channel_id;
   if (channel.unread_count === 0) return null;
@@ -141,7 +147,7 @@ function UnreadBar({ channel, newAfter }) {
     keptUnread.value = null;
     return attempt(store.markRead({ channelId: channel.channel_id }, channel.head_seq));
   };
-  if (!isKept && newAfter === null) return null;
+  if (!isKept && !isWanted) return null;
   return html`<div class="unread-bar">
     <button
       type="button"

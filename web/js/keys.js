@@ -7,7 +7,7 @@
 import { engine } from "./model.js";
 import { closePane, go, route, to } from "./route.js";
 import { inOrder } from "./sections.js";
-import { closeDialog, dialog } from "./ui.js";
+import { dialog } from "./ui.js";
 
 /** What the help shows. */
 export const KEYS = [
@@ -32,15 +32,14 @@ export function listen() {
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   const isCommand = event.ctrlKey || event.metaKey;
+  if (dialog.value !== null && event.key === "Escape") return; // the browser closes it
   const isWriting = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]") !== null;
   if (isCommand && event.key.toLowerCase() === "k") act(event, () => (dialog.value = { kind: "switcher" }));
   else if (isCommand && event.shiftKey && event.key.toLowerCase() === "f") act(event, () => go(to.pane("search")));
   else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     act(event, () => step(event.key === "ArrowUp" ? -1 : 1, event.shiftKey));
-  } else if (event.key === "Escape" && !event.defaultPrevented) {
-    if (dialog.value !== null) closeDialog();
-    else if (route.value.pane !== null) act(event, closePane);
-  } else if (event.key === "?" && !isWriting && !isCommand) act(event, () => (dialog.value = { kind: "help" }));
+  } else if (event.key === "Escape" && !event.defaultPrevented && route.value.pane !== null) act(event, closePane);
+  else if (event.key === "?" && !isWriting && !isCommand) act(event, () => (dialog.value = { kind: "help" }));
 }
 
 function act(event, work) {

@@ -78,6 +78,6 @@ function goesOn(before, message) {
 /** A row's height before it was drawn, from how much it says. @param {Row} row */
 export function estimate({ message, beginsDay, isFirstNew, goesOn: isNext }) {
   const lines = message.content.split("\n").reduce((sum, line) => sum + 1 + Math.floor(line.length / 90), 0);
-  const extras = (message.reactions?.length ? 34 : 0) + (message.reply_count ? 34 : 0) + (message.attachments?.length ? 120 : 0);
+  const extras = (message.reactions?.length ? 34 : 0) + (message.reply_count ? 34 : 0) + (message.attachments?.length ? 150 : 0);
   return lines * 22 + (isNext ? 6 : 34) + (beginsDay ? 44 : 0) + (isFirstNew ? 30 : 0) + extras;
 }
