@@ -5,7 +5,7 @@
  */
 
 import { memo } from "./memo.js";
-import { useState } from "../vendor/hooks.js";
+import { useComputed } from "../vendor/signals.js";
 import { Attachments } from "./attachments.js";
 import { Editor } from "./editor.js";
 import { bareTime, day, fullTime, plural, shortTime, time } from "./format.js";
@@ -17,7 +17,7 @@ import { useStore } from "./model.js";
 import { Avatar, nameOf } from "./people.js";
 import { Reactions } from "./reactions.js";
 import { to } from "./route.js";
-import { editing } from "./ui.js";
+import { active, editing } from "./ui.js";
 
 /** @param {{ row: import("./rows.js").Row, isTarget: boolean, place: "channel" | "thread" }} props */
 export const MessageRow = memo(function MessageRow({ row, isTarget, place }) {
@@ -35,11 +35,14 @@ export const MessageRow = memo(function MessageRow({ row, isTarget, place }) {
 
 /** @param {{ message: any, goesOn: boolean, isTarget?: boolean, place: "channel" | "thread" }} props */
 function Message({ message, goesOn, isTarget = false, place }) {
-  const [isActive, setActive] = useState(false);
+  const key = `${place}:${message.message_id}`;
+  const isActive = useComputed(() => active.value === key).value; // so that of all rows only two are drawn anew
+  const show = () => document.querySelector(".message .popover") === null && (active.value = key); // an open menu stays
+  const hide = () => active.peek() === key && (active.value = null);
   const author = useStore((store) => store.user(message.author_id), [message.author_id]);
   const me = useStore((store) => store.userId);
   const { sending } = message;
-  const isEditing = editing.value === `${place}:${message.message_id}`;
+  const isEditing = editing.value === key;
   const isMentioned = message.mentions_channel || message.mentions.includes(me);
   const classes = ["message", goesOn && "goes-on", isMentioned && "mentioned", isTarget && "target", message.pinned && "pinned", sending && sending.state];
   return html`<article
@@ -48,10 +51,10 @@ function Message({ message, goesOn, isTarget = false, place }) {
     aria-label=${`${nameOf(author)}, ${time(message.created_at)}`}
     data-message=${message.message_id}
     data-seq=${message.seq}
-    onMouseEnter=${() => setActive(true)}
-    onMouseLeave=${(event) => event.currentTarget.contains(document.activeElement) || setActive(false)}
-    onFocusIn=${() => setActive(true)}
-    onFocusOut=${(event) => event.currentTarget.contains(event.relatedTarget) || setActive(false)}
+    onMouseEnter=${show}
+    onMouseLeave=${(event) => event.currentTarget.contains(document.activeElement) || hide()}
+    onFocusIn=${show}
+    onFocusOut=${(event) => event.currentTarget.contains(event.relatedTarget) || hide()}
   >
     <div class="gutter">
       ${goesOn

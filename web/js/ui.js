@@ -10,6 +10,8 @@ import { signal } from "../vendor/signals.js";
 export const dialog = signal(null);
 /** The message that is being edited, and where: `channel:ID` or `thread:ID`. */
 export const editing = signal(null);
+/** The message whose actions are shown, one at a time: `channel:ID` or `thread:ID`. */
+export const active = signal(null);
 /** A channel or thread that was marked as unread here: nothing is marked as read there until one leaves it. */
 export const keptUnread = signal(null);
 /** Asks the composer of a place for the focus. @type {import("../vendor/signals.js").Signal<{ place: "channel" | "thread" } | null>} */
@@ -21,6 +23,7 @@ export const closeDialog = () => (dialog.value = null);
 export function closeAll() {
   dialog.value = null;
   editing.value = null;
+  active.value = null;
   keptUnread.value = null;
 }
 
