@@ -47,7 +47,8 @@ async def test_a_person_and_their_channels(rest: SermoRest, ann: Person, ben: Pe
     direct = await rest.make_direct(ben.user_id)
     assert direct.channel_id == (await rest.make_direct(ben.user_id)).channel_id
     invitation = await rest.invite(channel.channel_id, max_uses=2)
-    assert (await rest.invitation(invitation.code)).channel_id == channel.channel_id
+    preview = await rest.invitation(invitation.code, min_position=invitation.position)
+    assert preview.channel_id == channel.channel_id
     await rest.remove_member(channel.channel_id, ben.user_id)
     await rest.delete_channel(channel.channel_id)
     with pytest.raises(Missing, match="not_found"):

@@ -159,9 +159,10 @@ class ChannelCalls(Rest):
         """End one; the position."""
         return await self._done("DELETE", f"/channels/{channel_id}/invitations/{invitation_id}")
 
-    async def invitation(self, code: str) -> models.InvitationPreview:
+    async def invitation(self, code: str, *, min_position: int | None = None) -> models.InvitationPreview:
         """What a code leads to."""
-        return await self.call("GET", f"/invitations/{code}", models.InvitationPreview)
+        params = {"min_position": min_position}
+        return await self.call("GET", f"/invitations/{code}", models.InvitationPreview, params=params)
 
     async def accept_invitation(self, code: str) -> models.Joined:
         """Join by a code."""

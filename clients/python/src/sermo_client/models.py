@@ -153,6 +153,8 @@ class Invitation(Model, frozen=True, kw_only=True):
     expires_at: datetime
     max_uses: int | None = None
     uses: int = 0
+    position: int | None = None
+    """Of a write's answer."""
 
 
 class InvitationPreview(Model, frozen=True, kw_only=True):
