@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from domain.errors import Unavailable
+from projections.group import CORE
 from sermo import uploads
 from sermo.collector import COLLECT_LOCK, CannotCollect, Collector, Report
 from sermo.files import Files
@@ -188,10 +189,13 @@ async def test_nothing_is_deleted_where_the_views_lack_something_or_the_files_ar
     node = server.node
     await ann.make_channel()
     await node.files.put(_made(node.files.temporary), SHA256)
-    node.views.parked = 1
-    with pytest.raises(CannotCollect, match="views"):
-        await node.collector.collect(NOW, untouched_s=0)
-    node.views.parked = 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"insert into {CORE.parked} (position, error) values (1, 'poison')")
+        await await_until(lambda: node.views.parked == 1, 30, what="the node knows of it")
+        with pytest.raises(CannotCollect, match="views"):
+            await node.collector.collect(NOW, untouched_s=0)
+        connection.execute(f"delete from {CORE.parked}")
+        await await_until(lambda: node.views.parked == 0, 30, what="the node knows of that too")
     assert await node.files.claim(UUID(int=7))
     with pytest.raises(CannotCollect, match="another log"):
         await node.collector.collect(NOW, untouched_s=0)
