@@ -23,6 +23,8 @@ const RETRY_MS = 3_000;
 const AT_END_PX = 40;
 /** What is free below the last row. */
 const END_PX = 12;
+/** Other messages were loaded: so long nothing is taken for read, unless one goes somewhere. */
+const QUIET_MS = 1_000;
 const INTRO = "intro";
 
 /**
@@ -109,11 +111,14 @@ class List {
   #target = null;
   #retryAt = { older: 0, newer: 0 };
   #seen = -1;
+  #quietUntil = 0;
   #lastKey = null;
 
   /** Take the rows as they are now. */
   take(messages, view, target) {
     if (messages !== this.#messages) {
+      const anchored = this.#anchor === null ? undefined : this.all[this.heights.place(this.#anchor.key)];
+      if (anchored?.message && !messages.includes(anchored) && !messages.some(({ key }) => key === anchored.key)) this.#lost(anchored, messages);
       this.#messages = messages;
       const last = messages[messages.length - 1];
       if (last?.message.sending && last.key !== this.#lastKey) this.#anchor = null; // what I write is shown
@@ -128,12 +133,21 @@ class List {
     this.#place();
   }
 
+  /** The row that is anchored is in the list no more: the one that is nearest takes its place. */
+  #lost({ message }, rows) {
+    const next = rows.find((row) => row.message.seq === null || row.message.seq >= message.seq);
+    this.#anchor = next === undefined ? null : { key: next.key, offset: this.#anchor.offset };
+    this.#quietUntil = Date.now() + QUIET_MS;
+    setTimeout(() => this.#tellSeen(), QUIET_MS + 10);
+  }
+
   #aim({ seq, isMarked = false }) {
     const row = seq === null ? undefined : this.#messages.find(({ message }) => message.seq === null || message.seq >= seq);
     this.#anchor = row === undefined ? null : { key: row.key, offset: this.#height * 0.28 };
     this.targetKey = isMarked && row?.message.seq === seq ? row.key : null;
     this.isAtEnd = this.#anchor === null;
     this.#seen = -1;
+    this.#quietUntil = 0;
   }
 
   get isPlaced() {
@@ -224,7 +238,7 @@ class List {
   }
 
   #tellSeen() {
-    if (!this.isPlaced || document.visibilityState !== "visible" || !document.hasFocus() || this.#scroller === null) return;
+    if (!this.isPlaced || Date.now() < this.#quietUntil || document.visibilityState !== "visible" || !document.hasFocus() || !this.#scroller?.isConnected) return;
     let place = this.heights.at(this.#top + this.#height);
     while (place > 0 && this.heights.top(place + 1) > this.#top + this.#height + 2) place -= 1;
     while (place > 0 && (this.all[place]?.message?.seq ?? null) === null) place -= 1;
