@@ -8,7 +8,7 @@ import { memo } from "./memo.js";
 import { useEffect, useState } from "../vendor/hooks.js";
 import { KindIcon, useChannelName, useOthers } from "./channel_names.js";
 import { ConnectionLine } from "./connection_line.js";
-import { counted, plural } from "./format.js";
+import { counted } from "./format.js";
 import { html } from "./html.js";
 import { Icon, Logo } from "./icons.js";
 import { signOut, user, useStore } from "./model.js";
@@ -65,14 +65,14 @@ function Section({ title, action, onAction, channels }) {
 const ChannelLink = memo(function ChannelLink({ channel, isCurrent }) {
   const name = useChannelName(channel);
   const people = useOthers(channel);
-  const { unread_count, unread_capped, mention_count, level } = channel;
+  const { unread_count, unread_capped, mention_count, mention_capped, level } = channel;
   const isMuted = level === "muted";
   const isLoud = unread_count > 0 && level === "all";
   const badge = mention_count > 0 ? "mention" : isMuted ? "muted" : level === "mentions" ? "quiet" : "";
   const label = [
     channel.kind === "direct" ? name : `#${name}`,
     unread_count > 0 ? `${counted(unread_count, unread_capped)} unread` : "",
-    mention_count > 0 ? plural(mention_count, "mention") : "",
+    mention_count > 0 ? `${counted(mention_count, mention_capped)} ${mention_count === 1 ? "mention" : "mentions"}` : "",
     isMuted ? "muted" : "",
   ];
   return html`<li>
