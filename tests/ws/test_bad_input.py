@@ -63,10 +63,14 @@ async def town(process: ServerProcess) -> Town:
 async def connected(town: Town) -> AsyncIterator[ClientConnection]:
     """A connection of Ann's that may send anything."""
     url = town.url.replace("http", "ws", 1) + "/ws"
-    async with connect(url, max_size=None, ping_interval=None) as socket:
+    socket = await connect(url, max_size=None, ping_interval=None)
+    try:
         await socket.send(json.dumps({"type": "connect", "data": {"token": town.ann.token}}))
         assert json.loads(await socket.recv())["type"] == "connected"
         yield socket
+    finally:
+        with suppress(AttributeError):  # websockets breaks off a transport that is closed already
+            await socket.close()
 
 
 async def closed(socket: ClientConnection) -> int | None:
