@@ -265,6 +265,10 @@ export class Store extends State {
   /** @param {import("../frames.js").EventFrame} frame */
   #event(frame) {
     if (this.apply(frame)) this.#recountSoon();
+    if (frame.type === "member_joined" && frame.data.user_id === this.userId) {
+      // Looked at before the join, a channel told nothing of what was posted since.
+      void this.timelines.reloadOne(frame.channel_id).catch(() => undefined);
+    }
     if (this.records.unsure.size + this.records.strangers.size > 0) void this.#loadUnsureRoots();
     if (this.records.size > this.#pruneAt) this.#prune();
   }

@@ -250,6 +250,7 @@ export class State {
    * @returns {boolean} whether counts have become unsure
    */
   apply(frame) {
+    const wasMine = "channel_id" in frame && this.mine.get(frame.channel_id) !== undefined;
     const counted = this.mine.apply(frame);
     const followed = this.followed.apply(frame);
     this.#changeMessages(frame);
@@ -261,7 +262,9 @@ export class State {
     if ("channel_id" in frame) this.touchChannel(frame.channel_id);
     if (followed !== "same") this.touchThreads();
     if (frame.type === "thread_updated") this.views.touch(`timeline:${frame.data.parent_id}`);
-    if ("channel_id" in frame && this.mine.get(frame.channel_id) === undefined) this.#gone(frame.channel_id);
+    if ("channel_id" in frame && this.mine.get(frame.channel_id) === undefined && (wasMine || frame.type === "channel_deleted")) {
+      this.#gone(frame.channel_id);
+    }
     return counted === "unsure" || followed === "unsure";
   }
 

@@ -94,15 +94,19 @@ export class Timelines {
 
   /** What was loaded has lost its meaning: load it anew, around the same places. */
   async reload() {
-    const waiting = [];
-    for (const { place, window } of this.#windows.values()) {
-      const middle = window.places[window.places.length >> 1];
-      window.loading = null;
-      if (!window.isLoaded) continue;
-      if (place.kind === "thread" || !window.hasMoreAfter || middle === undefined) waiting.push(this.load(place, "newest"));
-      else waiting.push(this.load(place, "around", middle.seq));
-    }
-    await Promise.all(waiting);
+    await Promise.all([...this.#windows.keys()].map((id) => this.reloadOne(id)));
+  }
+
+  /** @param {string} id of a channel or a root, whose window may have missed something; nothing where none is open */
+  async reloadOne(id) {
+    const known = this.#windows.get(id);
+    if (known === undefined) return;
+    const { place, window } = known;
+    const middle = window.places[window.places.length >> 1];
+    window.loading = null;
+    if (!window.isLoaded) return;
+    if (place.kind === "thread" || !window.hasMoreAfter || middle === undefined) await this.load(place, "newest");
+    else await this.load(place, "around", middle.seq);
   }
 
   /** @param {string} id forget this channel or thread */
