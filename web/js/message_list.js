@@ -196,7 +196,9 @@ class List {
     this.isAtEnd = this.#top + this.#height >= this.heights.total - AT_END_PX;
     if (this.isAtEnd && !this.props.view.hasMoreAfter) this.#anchor = null;
     else {
-      const place = this.heights.at(this.#top);
+      const first = this.heights.at(this.#top);
+      // what stands above the first message would stay at the top, and the next page be asked for, again and again
+      const place = this.all[first]?.key === INTRO && this.props.view.hasMoreBefore ? first + 1 : first;
       const row = this.all[place];
       if (row !== undefined) this.#anchor = { key: row.key, offset: this.heights.top(place) - this.#top };
     }
