@@ -68,7 +68,7 @@ const ChannelLink = memo(function ChannelLink({ channel, isCurrent }) {
   const { unread_count, unread_capped, mention_count, mention_capped, level } = channel;
   const isMuted = level === "muted";
   const isLoud = unread_count > 0 && level === "all";
-  const badge = mention_count > 0 ? "mention" : isMuted ? "muted" : level === "mentions" ? "quiet" : "";
+  const badge = mention_count > 0 ? "for-me" : isMuted ? "muted" : level === "mentions" ? "quiet" : "";
   const label = [
     channel.kind === "direct" ? name : `#${name}`,
     unread_count > 0 ? `${counted(unread_count, unread_capped)} unread` : "",
@@ -80,13 +80,13 @@ const ChannelLink = memo(function ChannelLink({ channel, isCurrent }) {
       class="link-row ${isLoud || mention_count > 0 ? "unread" : ""} ${isMuted ? "is-muted" : ""}"
       href=${to.channel(channel.channel_id)}
       aria-current=${isCurrent ? "page" : undefined}
-      aria-label=${label.filter(Boolean).join(", ")}
       data-channel=${channel.channel_id}
     >
+      <span class="hidden">${label.filter(Boolean).join(", ")}</span>
       ${people?.length === 1 ? html`<${Avatar} userId=${people[0]} size="small" hasPresence />` : html`<${KindIcon} channel=${channel} />`}
-      <span class="name">${name}</span>
+      <span class="name" aria-hidden="true">${name}</span>
       ${isMuted && html`<${Icon} name="bellOff" size=${14} />`}
-      ${unread_count > 0 && html`<span class="badge ${badge}" data-testid="badge">${mention_count > 0 ? "@" : ""}${counted(unread_count, unread_capped)}</span>`}
+      ${unread_count > 0 && html`<span class="badge ${badge}" data-testid="badge" aria-hidden="true">${mention_count > 0 ? "@" : ""}${counted(unread_count, unread_capped)}</span>`}
     </a>
   </li>`;
 });
@@ -97,9 +97,10 @@ function Me() {
   const isLive = useStore((store) => store.connection().name === "live");
   useEffect(restorePresence, []);
   return html`<div class="me opener">
-    <button type="button" class="me-button" aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${`You: ${nameOf(me)}`} onClick=${() => setOpen(!isOpen)}>
+    <button type="button" class="me-button" aria-haspopup="menu" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>
+      <span class="hidden">You: ${nameOf(me)}</span>
       <${Avatar} userId=${me.user_id} size="medium" />
-      <span class="me-text"><b>${nameOf(me)}</b><small>${me.status_text || `@${me.username}`}</small></span>
+      <span class="me-text" aria-hidden="true"><b>${nameOf(me)}</b><small>${me.status_text || `@${me.username}`}</small></span>
       <span class="presence ${isLive ? chosen.value : "offline"}"></span>
     </button>
     ${isOpen &&

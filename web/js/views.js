@@ -59,7 +59,7 @@ function ThreadItem({ thread }) {
         <span class="excerpt">${root === null ? "…" : root.deleted_at ? "This message was deleted." : plain(root.content) || "A file"}</span>
         <span class="muted">${plural(root?.reply_count ?? 0, "reply", "replies")}${root?.last_reply_at ? `, last ${shortTime(root.last_reply_at)}` : ""}</span>
       </span>
-      ${unread_count > 0 && html`<span class="badge ${mention_count > 0 ? "mention" : ""}">${mention_count > 0 ? "@" : ""}${counted(unread_count, unread_capped)}</span>`}
+      ${unread_count > 0 && html`<span class="badge ${mention_count > 0 ? "for-me" : ""}">${mention_count > 0 ? "@" : ""}${counted(unread_count, unread_capped)}</span>`}
     </a>
   </li>`;
 }
