@@ -33,6 +33,7 @@ from benchmarks import (
     presence,
     replay,
     scale,
+    scrolling,
     search,
     sends,
     steady,
@@ -58,6 +59,7 @@ BENCHMARKS = {
         scale,
         search,
         importing,
+        scrolling,
     )
 }
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
