@@ -4,6 +4,7 @@ the page does.
 Everybody is made up.
 """
 
+import hashlib
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -37,11 +38,20 @@ TOPICS = {
     "seeds": "Swaps and orders",
     "off-topic": "Everything else",
 }
+NEXT_MORNING = "Plot 12 to 19 are watered."
 TALK = [
     ("jonas", "Morning all. The tank is down to **a third**, so please go easy until it has rained."),
     ("priya", "I can fill it on Thursday, if somebody lends me the long hose."),
     ("lin", "It hangs in the shed, behind the door. I marked the leak with tape 🙂"),
-    ("tomas", "Plot 12 to 19 are watered."),
+    (
+        "lin",
+        "For whoever asked how the sensor is read:\n\n```\n$ moisture --plot 7 --last 24h\n07:00  31 %\n19:00  22 %\n```\n\n"
+        "Below `20 %` it wants a can. More in <https://allotment.example/sensors>.",
+    ),
+    ("jonas", "The new beds, seen from the gate:"),
+    ("tomas", "They look straight! What did you use for the edges?"),
+    ("jonas", "Larch boards, and a string.\n\n> Measure twice, dig once."),
+    ("tomas", NEXT_MORNING),
     ("tomas", "20 is not: there was a hedgehog asleep in the bed and I did not want to wake it."),
     ("maya", "Best excuse this year."),
     (
@@ -51,14 +61,6 @@ TALK = [
     ),
     ("priya", "@maya could you take Friday evening? I have the school thing."),
     ("maya", "Yes. I am there anyway for the beans."),
-    (
-        "lin",
-        "For whoever asked how the sensor is read:\n\n```\n$ moisture --plot 7 --last 24h\n07:00  31 %\n19:00  22 %\n```\n\n"
-        "Below `20 %` it wants a can. More in <https://allotment.example/sensors>.",
-    ),
-    ("jonas", "The new beds, seen from the gate:"),
-    ("tomas", "They look straight! What did you use for the edges?"),
-    ("jonas", "Larch boards, and a string. > measure twice, dig once"),
 ]
 
 
@@ -105,7 +107,8 @@ class _Founder:
         """A version 7 id that is the same in every run."""
         self._made += 1
         moment = int(datetime(2026, 5, 1, tzinfo=UTC).timestamp() * 1_000) + self._made
-        return UUID(bytes=moment.to_bytes(6) + b"\x70\x00\x80" + self._made.to_bytes(7))
+        rest = hashlib.sha256(str(self._made).encode()).digest()  # people's colours are made of it
+        return UUID(bytes=moment.to_bytes(6, "big") + b"\x70\x00\x80" + rest[:7])
 
     def _later(self, minutes: float = 4) -> datetime:
         self._at += timedelta(minutes=minutes)
@@ -149,9 +152,9 @@ class _Founder:
         return message_id
 
     async def _talk(self) -> None:
-        for place, (username, content) in enumerate(TALK):
-            if place == 6:
-                self._at = NOW - timedelta(hours=2)  # a new day
+        for username, content in TALK:
+            if content == NEXT_MORNING:
+                self._at = NOW - timedelta(hours=2)
             more = {"attachment_ids": (await self._picture(),)} if content.startswith("The new beds") else {}
             await self._post(username, content, **more)
 

@@ -1,6 +1,5 @@
 """Somebody is cut off, goes on writing, and comes back: everybody has everything, once and in one order."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -9,8 +8,8 @@ from playwright.async_api import expect
 
 from domain.user import DeactivateUser, ReactivateUser
 from tests.fixtures.browser import Sit
-from tests.fixtures.proxy import running_proxy
 from tests.fixtures.server import Server
+from tests.support.line import line_to
 from tests.support.people import register
 from tests.support.seat import OUTAGE, REFUSAL
 from tests.support.servers import ServerProcess
@@ -69,12 +68,9 @@ async def test_who_was_cut_off_catches_up_and_is_told_how_much(server: Server, s
     open_channel, other = await ann.make_channel(), await ann.make_channel()
     for channel in (open_channel, other):
         await ben.call("POST", f"/v1/channels/{channel}/join")
-    host, _, port = server.url.removeprefix("http://").rpartition(":")
-    async with running_proxy(f"host={host} port={port}") as proxy:
-        found = re.search(r"port=(\d+)", proxy.dsn)
-        assert found is not None
+    async with line_to(server.url) as line:
         hers, his = await sit(), await sit()
-        await hers.sign_in(f"http://127.0.0.1:{found[1]}", ann.username)
+        await hers.sign_in(line.url, ann.username)
         await his.sign_in(server.url, ben.username)
         await hers.open(open_channel)
         await his.open(open_channel)
@@ -82,8 +78,7 @@ async def test_who_was_cut_off_catches_up_and_is_told_how_much(server: Server, s
         await his.sees(["before"])
 
         hers.expect(OUTAGE)
-        proxy.refusing = True
-        proxy.cut()
+        line.cut()
         await expect(hers.connection).to_contain_text("Reconnecting")
         for text in WRITTEN:
             await hers.write(text)
@@ -93,8 +88,9 @@ async def test_who_was_cut_off_catches_up_and_is_told_how_much(server: Server, s
         await his.write(f"@{ann.username} are you there?")
         await his.write("take your time")
         await his.sees([f"@{ann.username} are you there?", "take your time"])
+        await hers.sees(["before"], pending=WRITTEN)
 
-        proxy.resume()
+        line.mend()
         await expect(hers.connection).to_contain_text("Caught up (3 missed)")
         await hers.sees(["before", "meanwhile", *WRITTEN])
         await expect(hers.badge(other)).to_have_text("@2")
@@ -107,21 +103,23 @@ async def test_who_was_cut_off_catches_up_and_is_told_how_much(server: Server, s
 
 
 async def test_a_message_outlives_the_page_that_it_was_written_on(server: Server, sit: Sit) -> None:
-    """Written offline, and the page is closed before it could be sent: the next visit sends it, once."""
+    """Written while cut off, and the page is closed before it could be sent: the next visit sends it, once."""
     ann = await register(server.url, "ann")
     channel = await ann.make_channel()
-    seat = await sit()
-    await seat.sign_in(server.url, ann.username)
-    await seat.open(channel)
-    seat.expect(OUTAGE)
-    await seat.context.set_offline(True)
-    await seat.write("kept")
-    await seat.sees([], pending=["kept"])
-    await seat.page.close()
-    await seat.context.set_offline(False)
-    later = await seat.another_tab()
-    await later.page.goto(f"{server.url}/#/c/{channel}")
-    await later.sees(["kept"])
+    async with line_to(server.url) as line:
+        seat = await sit()
+        await seat.sign_in(line.url, ann.username)
+        await seat.open(channel)
+        seat.expect(OUTAGE)
+        line.cut()
+        await expect(seat.connection).to_contain_text("Reconnecting")
+        await seat.write("kept")
+        await seat.sees([], pending=["kept"])
+        await seat.page.close()
+        line.mend()
+        later = await seat.another_tab()
+        await later.page.goto(f"{line.url}/#/c/{channel}")
+        await later.sees(["kept"])
 
 
 async def test_who_is_deactivated_is_signed_out_and_can_come_back(server: Server, sit: Sit) -> None:

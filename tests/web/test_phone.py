@@ -43,7 +43,7 @@ async def test_one_goes_in_and_out_by_touch(server: Server, sit: Sit) -> None:
     there = await found(server)
     await sit_down(seat, there)
     await seat.channel(str(there.channels["allotment"])).tap()
-    await expect(seat.message("Larch boards")).to_be_visible()
+    await expect(seat.message("I am there anyway")).to_be_visible()
     await expect(seat.sidebar).to_be_hidden()
     await seat.timeline.evaluate("(list) => list.scrollTo(0, 0)")
     await seat.message("I can fill it").get_by_role("link", name="3 replies").tap()
