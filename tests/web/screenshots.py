@@ -34,7 +34,7 @@ async def there(server: Server) -> Allotment:
     ("name", "state", "scheme"),
     [
         ("channel", "channel", "light"),
-        ("channel-dark", "channel", "dark"),
+        ("thread-light", "thread", "light"),
         ("thread-dark", "thread", "dark"),
         ("search", "search", "light"),
         ("emoji", "emoji", "light"),
