@@ -27,7 +27,8 @@ async def test_no_main_state_has_a_serious_fault(server: Server, sit: Sit, schem
     for state in STATES:
         await state.go(seat, there)
         found_in = dict.fromkeys(await faults(seat.page, rules), state.name) | found_in
-        await seat.page.keyboard.press("Escape")
+        for _ in range(2):  # the first one may only empty a field
+            await seat.page.keyboard.press("Escape")
     assert not found_in, "\n".join(f"{name}: {line}" for line, name in found_in.items())
 
 
