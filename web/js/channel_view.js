@@ -96,10 +96,13 @@ function useOpening(channel, isMember) {
   const [newAfter, setNewAfter] = useState(() => (isMember && channel.unread_count > 0 ? channel.read_seq : null));
   const [kept, setKept] = useState(null);
 
+  const turn = useRef(0);
   const open = async (at) => {
+    const mine = ++turn.current;
     const known = store.timeline(id);
     if (at === null && (!known.isLoaded || known.hasMoreAfter)) await store.open(id);
     if (at !== null && !holds(known, at)) await store.jumpTo(id, at);
+    if (mine !== turn.current) return; // gone elsewhere meanwhile
     setTarget({ seq: at, key: {}, isMarked: at !== null && at === route.peek().seq });
   };
   const opened = (at) => open(at).catch(() => setTimeout(() => setKept({}), 3_000)); // again, when it may be back

@@ -47,7 +47,8 @@ export class Timelines {
   }
 
   /**
-   * Load a part. Nothing where the same is being loaded already, or there is no more.
+   * Load a part. Nothing where a step or the newest part is being loaded already, or there is no more; who goes elsewhere meanwhile
+   * gets that place.
    *
    * @param {Place} place
    * @param {Direction} direction
@@ -57,10 +58,10 @@ export class Timelines {
   async load(place, direction, seq) {
     const window = this.#open(place);
     const query = this.#query(window, direction, seq);
-    if (query === null || window.loading === direction) return;
     const isStep = direction === "older" || direction === "newer";
-    if (isStep && window.loading !== null) return;
+    if (query === null || (isStep && window.loading !== null) || (direction === "newest" && window.loading === direction)) return;
     window.loading = direction;
+    const asked = (window.asked = {});
     this.#ports.touch(place);
     const { rest, loading, learn } = this.#ports;
     try {
@@ -70,7 +71,7 @@ export class Timelines {
             ? rest.messages(place.id, { ...query, minPosition })
             : rest.replies(place.id, { ...query, minPosition }),
         (page, later) => {
-          if (this.get(place.id) !== window || (isStep && window.loading !== direction)) return; // closed, or jumped away
+          if (this.get(place.id) !== window || window.asked !== asked) return; // closed, or gone elsewhere meanwhile
           learn(page, later);
           const places = page.messages.map((message) => ({ id: message.message_id, seq: message.seq }));
           window.take(direction, places, { before: page.has_more_before, after: page.has_more_after });
@@ -78,7 +79,7 @@ export class Timelines {
         },
       );
     } finally {
-      if (window.loading === direction) window.loading = null;
+      if (window.asked === asked) window.loading = null;
       this.#ports.touch(place);
     }
   }
@@ -104,6 +105,7 @@ export class Timelines {
     const { place, window } = known;
     const middle = window.places[window.places.length >> 1];
     window.loading = null;
+    window.asked = null;
     if (!window.isLoaded) return;
     if (place.kind === "thread" || !window.hasMoreAfter || middle === undefined) await this.load(place, "newest");
     else await this.load(place, "around", middle.seq);

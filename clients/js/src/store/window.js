@@ -11,6 +11,9 @@
  * @typedef {"newest" | "older" | "newer" | "around"} Direction
  */
 
+/** A window that grows at one side is cut at the other: who scrolls through a long channel does not gather all of it. */
+const HELD = 1_000;
+
 export class Window {
   /** @type {Place[]} */
   #places = [];
@@ -19,6 +22,8 @@ export class Window {
   isLoaded = false;
   /** What is being loaded. @type {Direction | null} */
   loading = null;
+  /** Which request that is: of two, the later one is taken. @type {object | null} */
+  asked = null;
 
   get places() {
     return this.#places;
@@ -44,10 +49,18 @@ export class Window {
       case "older":
         this.#merge(page);
         this.hasMoreBefore = more.before;
+        if (this.#places.length > HELD) {
+          this.#places = this.#places.slice(0, HELD);
+          this.hasMoreAfter = true;
+        }
         break;
       case "newer":
         this.#merge(page);
         this.hasMoreAfter = more.after;
+        if (this.#places.length > HELD) {
+          this.#places = this.#places.slice(-HELD);
+          this.hasMoreBefore = true;
+        }
         break;
       default:
         this.#places = page;
