@@ -13,6 +13,8 @@ export class Heights {
   #estimate;
   /** @type {Map<string, number>} */
   #measured = new Map();
+  /** Of rows that were never drawn. @type {WeakMap<object, number>} */
+  #estimated = new WeakMap();
   #rows = [];
   /** The row's place, by its key. @type {Map<string, number>} */
   #places = new Map();
@@ -71,9 +73,18 @@ export class Heights {
     let top = 0;
     this.#rows.forEach((row, place) => {
       tops[place] = top;
-      top += this.#measured.get(row.key) ?? this.#estimate(row);
+      top += this.#measured.get(row.key) ?? this.#estimateOf(row);
     });
     tops[this.#rows.length] = top;
     this.#tops = tops;
+  }
+
+  #estimateOf(row) {
+    let height = this.#estimated.get(row);
+    if (height === undefined) {
+      height = this.#estimate(row);
+      this.#estimated.set(row, height);
+    }
+    return height;
   }
 }

@@ -20,7 +20,7 @@ const TOGETHER_MS = 5 * 60_000;
 
 /** Rows that stay the same object while nothing of them has changed, so that they are not drawn anew. */
 export class Rows {
-  /** @type {Map<string, Row>} */
+  /** What each row was made of, by its key. @type {Map<string, { row: Row, before: any, isNew: boolean }>} */
   #known = new Map();
   #messages = null;
   #newAfter = null;
@@ -33,22 +33,27 @@ export class Rows {
    */
   of(messages, { newAfter, userId, hasMoreBefore }) {
     if (messages === this.#messages && newAfter === this.#newAfter) return this.#rows;
+    const isSameLine = newAfter === this.#newAfter;
     this.#messages = messages;
     this.#newAfter = newAfter;
     const known = new Map();
     let before = null;
     let hasNew = false;
     this.#rows = messages.map((message) => {
-      const beginsDay = before === null ? !hasMoreBefore : dayKey(before.created_at) !== dayKey(message.created_at);
-      const isNew = newAfter !== null && message.seq !== null && message.seq > newAfter && message.author_id !== userId;
-      const isFirstNew = isNew && !hasNew;
-      hasNew ||= isNew;
-      const row = { key: message.message_id, message, beginsDay, isFirstNew, goesOn: !beginsDay && !isFirstNew && goesOn(before, message) };
-      const same = this.#known.get(row.key);
-      const kept = same !== undefined && isSame(same, row) ? same : row;
-      known.set(row.key, kept);
+      let made = this.#known.get(message.message_id);
+      // of a long list nearly every row stands where it stood, between the same ones: only the others are worked out
+      const stands = isSameLine && before !== null && made?.row.message === message && made.before === before;
+      if (!stands || made.row.isFirstNew !== (made.isNew && !hasNew)) {
+        const beginsDay = before === null ? !hasMoreBefore : dayKey(before.created_at) !== dayKey(message.created_at);
+        const isNew = newAfter !== null && message.seq !== null && message.seq > newAfter && message.author_id !== userId;
+        const isFirstNew = isNew && !hasNew;
+        const row = { key: message.message_id, message, beginsDay, isFirstNew, goesOn: !beginsDay && !isFirstNew && goesOn(before, message) };
+        made = { row: made !== undefined && isSame(made.row, row) ? made.row : row, before, isNew };
+      }
+      known.set(made.row.key, made);
+      hasNew ||= made.isNew;
       before = message;
-      return kept;
+      return made.row;
     });
     this.#known = known;
     return this.#rows;
