@@ -6,6 +6,7 @@ vocabulary and half over deciles of all that is written, so that rare and common
 asks, in this process, with the queries that the API asks; the time is from the call to the decoded rows.
 """
 
+import gc
 import random
 import time
 from bisect import bisect
@@ -99,6 +100,7 @@ async def _measure(dsn: str, town: Town, plan: Plan) -> list[Figure]:
     async with await log.connect(dsn) as connection:
         await connection.execute("set statement_timeout = 0")
         words = await _words(connection, chance)
+        gc.freeze()
         for kind, ask in _kinds(town, words, chance).items():
             median: list[float] = []
             slowest: list[float] = []
