@@ -146,7 +146,7 @@ async def my_unread(request: ApiRequest, min_position: MinPosition = 0) -> Respo
             mention_count=row.mention_count,
             mention_capped=mentions_capped(row.mention_count, LIST_CAP),
         )
-        for row in sorted(counts.channels, key=lambda row: row.channel_id)
+        for row in counts.channels
     ]
     return view.answer(
         Unread(

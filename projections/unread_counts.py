@@ -149,7 +149,7 @@ async def my_unread(connection: AsyncConnection[Any], user_id: UUID) -> Unread:
     """What is unread in each of the person's channels, and in the threads that they follow there."""
     cursor = await connection.execute(
         f"select coalesce({_COUNTS_POSITION}, 0), h.*, c.* from ({UNREAD_THREADS}) as h"
-        f" left join ({_CHANNEL_COUNTS}) as c on true",
+        f" left join ({_CHANNEL_COUNTS}) as c on true order by c.channel_id",
         {"me": user_id, "cap": LIST_CAP, "scanned": LIST_CAP * SCANNED_PER_COUNTED},
         binary=True,
     )
